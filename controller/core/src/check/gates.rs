@@ -1,0 +1,129 @@
+//! I3, I4, I9, I13, I14: who may begin, and when a gate may open.
+
+use wavegate_common::{Direction, HostPhase, RolloutHost, RolloutPhase, Verdict};
+
+use super::opinion::Case;
+use crate::event::HostChange;
+use crate::input::{Plan, PlanningInput, Violation};
+
+pub(super) fn check(
+    input: &PlanningInput<'_>,
+    plan: &Plan,
+    case: &Case<'_>,
+    out: &mut Vec<Violation>,
+) {
+    for (id, change) in &case.changes {
+        let begins = match change {
+            HostChange::StageOrdered { .. } => true,
+            HostChange::ActivateOrdered { direction, .. } => *direction == Direction::Forward,
+            _ => false,
+        };
+        if begins && let Some(host) = case.rollout.host(*id) {
+            may_begin(input, case, host, out);
+        }
+    }
+    for pair in case.phases.windows(2) {
+        if let [from, to] = pair {
+            may_pass(input, plan, case, from, to, out);
+        }
+    }
+}
+
+fn may_begin(
+    input: &PlanningInput<'_>,
+    case: &Case<'_>,
+    host: &RolloutHost,
+    out: &mut Vec<Violation>,
+) {
+    let name = host.host;
+    match case.phase() {
+        RolloutPhase::Canary if host.wave == 0 => {}
+        RolloutPhase::Rolling { wave } if host.wave <= *wave => {}
+        RolloutPhase::Paused { .. } => {
+            out.push(case.breaks(4, format!("host {name} begins while the rollout is paused")));
+        }
+        phase => {
+            let text = format!("host {name} of wave {} begins in {}", host.wave, phase.name());
+            out.push(case.breaks(3, text));
+        }
+    }
+    let class = case.rollout.classes.get(host.class as usize);
+    let key = case.rollout.release.key();
+    let bad = class.and_then(|class| input.known_bad.against(&key, class, name)).is_some();
+    if bad || case.rollout.blocked.contains_key(&host.class) {
+        out.push(case.breaks(13, format!("host {name} begins although the release is known bad")));
+    }
+    let others_wait =
+        || case.rollout.hosts.iter().any(|other| other.host != name && !other.phase.is_settled());
+    if input.policy.controller_host == Some(name) && others_wait() {
+        out.push(case.breaks(14, format!("the controller's own host {name} is not last")));
+    }
+}
+
+/// A wave is left only through its gate: a verdict `Pass`, made from hosts that report.
+fn may_pass(
+    input: &PlanningInput<'_>,
+    plan: &Plan,
+    case: &Case<'_>,
+    from: &RolloutPhase,
+    to: &RolloutPhase,
+    out: &mut Vec<Violation>,
+) {
+    let wave = match (from, to) {
+        (RolloutPhase::Canary, RolloutPhase::Baking { .. }) => 0,
+        (RolloutPhase::Rolling { wave }, RolloutPhase::Baking { .. }) => *wave,
+        (
+            RolloutPhase::Baking { wave, until },
+            RolloutPhase::Rolling { .. } | RolloutPhase::Succeeded,
+        ) => {
+            if input.now < *until {
+                out.push(case.breaks(3, format!("wave {wave} is left before it has baked")));
+            }
+            *wave
+        }
+        (RolloutPhase::Canary, RolloutPhase::Rolling { .. } | RolloutPhase::Succeeded) => {
+            let canary = |host: &&RolloutHost| {
+                host.wave == 0 && !matches!(host.phase, HostPhase::Excluded { .. })
+            };
+            if case.rollout.hosts.iter().any(|host| canary(&host)) {
+                out.push(case.breaks(3, "the canary stage is left without its gate".to_owned()));
+            }
+            return;
+        }
+        _ => return,
+    };
+    let verdict = plan
+        .reports
+        .iter()
+        .find(|report| report.rollout == case.rollout.id)
+        .and_then(|report| report.waves.get(usize::from(wave)))
+        .and_then(|report| report.verdict.as_ref());
+    if verdict != Some(&Verdict::Pass) {
+        out.push(case.breaks(3, format!("wave {wave} is left without a verdict that passes")));
+    }
+    reported(input, case, wave, out);
+}
+
+/// I9: most hosts that were updated have been heard of lately, and there are some.
+fn reported(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec<Violation>) {
+    let (mut updated, mut heard) = (0u64, 0u64);
+    for host in &case.rollout.hosts {
+        let confirmed = case
+            .changes
+            .iter()
+            .any(|(id, change)| *id == host.host && matches!(change, HostChange::Confirmed));
+        let there = matches!(host.phase, HostPhase::Updated { .. }) || confirmed;
+        if there && host.wave <= wave {
+            updated += 1;
+            let seen = input.inventory.get(host.host).and_then(|record| record.last_seen);
+            let age = seen.map(|seen| input.now.since(seen));
+            heard += u64::from(age.is_some_and(|age| age <= input.policy.stale_after));
+        }
+    }
+    let needed = case.rollout.spec.gate.reporting.of(updated);
+    if updated == 0 || heard < needed {
+        let text =
+            format!("the gate of wave {wave} opens with {heard} of {updated} hosts heard of");
+        out.push(case.breaks(9, text));
+    }
+}

@@ -1,0 +1,167 @@
+//! Where the rollout goes next.
+
+use wavegate_common::{
+    AbortReason, Alert, AlertKind, ExcludeReason, HostPhase, PauseReason, RollbackRule,
+    RolloutPhase, Scope, Verdict,
+};
+
+use super::gate::verdict;
+use super::sight::Sight;
+use super::work::Work;
+use crate::event::HostChange;
+use crate::input::PlanningInput;
+use crate::sabotage::{Guard, on};
+
+/// Moves the rollout at most one phase on. Returns what the gate that matters now says, if one
+/// does.
+pub(super) fn step(
+    input: &PlanningInput<'_>,
+    sight: &Sight<'_>,
+    work: &mut Work<'_>,
+    alerts: &mut Vec<Alert>,
+) -> Option<(u16, Verdict)> {
+    let wave = gate_wave(&work.phase)?;
+    let says = verdict(input, work, wave);
+    match (&work.phase.clone(), &says) {
+        (
+            RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
+            Verdict::Fail { scope, findings },
+        ) => {
+            let reason =
+                PauseReason::Gate { wave, scope: scope.clone(), findings: findings.clone() };
+            alerts.push(gate_alert(work, wave, scope, &reason));
+            block_classes(work, scope, findings);
+            let resume_to = Box::new(work.phase.clone());
+            work.go(RolloutPhase::Paused { resume_to, reason });
+        }
+        // While most of the fleet is out of sight no gate opens.
+        _ if sight.lost.is_some() => {}
+        (RolloutPhase::Canary | RolloutPhase::Rolling { .. }, Verdict::Pass) => {
+            let until = input.now.after(work.stored.spec.bake);
+            work.go(RolloutPhase::Baking { wave, until });
+        }
+        (RolloutPhase::Canary, Verdict::Extend { .. }) if !has_hosts(work, 0) => {
+            // Every class is waived or excluded: there is nobody to wait for.
+            leave_wave(work, 0);
+        }
+        (RolloutPhase::Baking { until, .. }, Verdict::Pass)
+            if input.now >= *until || !on(Guard::BakeTime) =>
+        {
+            leave_wave(work, wave);
+        }
+        _ => {}
+    }
+    Some((wave, says))
+}
+
+/// What a pause, an abort or a rollback brings about once hosts have come to rest.
+pub(super) fn wind_down(input: &PlanningInput<'_>, work: &mut Work<'_>) {
+    match work.phase.clone() {
+        RolloutPhase::Paused { resume_to, .. } if resume_to.is_over() => {
+            end_those_who_wait(work);
+            if !work.seats.iter().any(|seat| in_flight(&seat.host().phase)) {
+                work.go(*resume_to);
+            }
+        }
+        RolloutPhase::Paused { reason: PauseReason::Gate { .. }, .. }
+            if work.stored.spec.rollback == RollbackRule::OnGateFailure =>
+        {
+            work.go(RolloutPhase::RollingBack);
+        }
+        RolloutPhase::RollingBack => {
+            end_those_who_wait(work);
+            let rest = (0..work.seats.len()).all(|at| super::choose::rests(input, work, at));
+            if rest {
+                work.go(RolloutPhase::Aborted { reason: AbortReason::RolledBack });
+            }
+        }
+        RolloutPhase::Paused { .. }
+        | RolloutPhase::Draft
+        | RolloutPhase::Canary
+        | RolloutPhase::Rolling { .. }
+        | RolloutPhase::Baking { .. }
+        | RolloutPhase::Succeeded
+        | RolloutPhase::Aborted { .. } => {}
+    }
+}
+
+/// The wave whose gate matters in a phase.
+pub(super) fn gate_wave(phase: &RolloutPhase) -> Option<u16> {
+    match phase {
+        RolloutPhase::Canary => Some(0),
+        RolloutPhase::Rolling { wave } | RolloutPhase::Baking { wave, .. } => Some(*wave),
+        RolloutPhase::Paused { resume_to, .. } => gate_wave(resume_to),
+        RolloutPhase::Draft
+        | RolloutPhase::RollingBack
+        | RolloutPhase::Succeeded
+        | RolloutPhase::Aborted { .. } => None,
+    }
+}
+
+/// Whether a host is away, or may be, or is about to be.
+fn in_flight(phase: &HostPhase) -> bool {
+    phase.holds_slot() && *phase != HostPhase::Lost
+}
+
+fn end_those_who_wait(work: &mut Work<'_>) {
+    for at in 0..work.seats.len() {
+        let waits = work.seats.get(at).is_some_and(|seat| {
+            matches!(
+                seat.host().phase,
+                HostPhase::Pending | HostPhase::Staging { .. } | HostPhase::Staged
+            )
+        });
+        if waits {
+            work.change(at, HostChange::Excluded { reason: ExcludeReason::Ended });
+        }
+    }
+}
+
+/// On to the next wave that has hosts, or to the end.
+fn leave_wave(work: &mut Work<'_>, wave: u16) {
+    let last = u16::try_from(work.stored.waves.len()).unwrap_or(u16::MAX);
+    let next = (wave.saturating_add(1)..last).find(|next| has_hosts(work, *next));
+    work.go(match next {
+        Some(next) => RolloutPhase::Rolling { wave: next },
+        None => RolloutPhase::Succeeded,
+    });
+}
+
+/// Whether a wave has hosts that take part.
+fn has_hosts(work: &Work<'_>, wave: u16) -> bool {
+    work.seats
+        .iter()
+        .map(super::work::Seat::host)
+        .any(|host| host.wave == wave && !matches!(host.phase, HostPhase::Excluded { .. }))
+}
+
+/// Bars the class the gate closed for; if it closed for more, every class with bad hosts.
+fn block_classes(work: &mut Work<'_>, scope: &Scope, findings: &[wavegate_common::Finding]) {
+    for finding in findings {
+        let Some(class) = &finding.class else { continue };
+        if matches!(scope, Scope::Class(only) if only != class) {
+            continue;
+        }
+        let index = work.stored.classes.iter().zip(0u32..).find(|(name, _)| *name == class);
+        if let Some((_, index)) = index {
+            work.block(index, finding.evidence.clone());
+        }
+    }
+}
+
+fn gate_alert(work: &Work<'_>, wave: u16, scope: &Scope, reason: &PauseReason) -> Alert {
+    let hosts = match reason {
+        PauseReason::Gate { findings, .. } => {
+            findings.iter().flat_map(|finding| finding.hosts.iter().copied()).collect()
+        }
+        PauseReason::Operator { .. } | PauseReason::Violation { .. } => Vec::new(),
+    };
+    Alert {
+        key: format!("{}/gate/{wave}/{scope}", work.stored.id),
+        rollout: work.stored.id,
+        kind: AlertKind::GateClosed,
+        text: format!("rollout {} is paused: {reason}", work.stored.spec.name),
+        scope: scope.clone(),
+        hosts,
+    }
+}
