@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{FailureDomain, HostClass, Labels};
-use crate::id::HostId;
+use crate::id::{BootId, HostId};
 use crate::report::HostReport;
 use crate::time::Timestamp;
 
@@ -44,6 +44,8 @@ pub struct HostRecord {
     pub last_seen: Option<Timestamp>,
     /// What it said last.
     pub report: Option<Arc<HostReport>>,
+    /// Boots it has left: a report of one of them that arrives late is not news.
+    pub past_boots: [Option<BootId>; 2],
     /// A person holds it.
     pub hold: Option<Arc<Hold>>,
 }
@@ -110,7 +112,7 @@ impl Inventory {
 
     /// Takes a report in. `domain_keys` are the labels that name failure domains, `workload_key`
     /// the label that names the workload. Reports of one boot with a lower `seq` than the known
-    /// one only refresh `last_seen`.
+    /// one, and reports of a boot that the host has left, only refresh `last_seen`.
     pub fn put_report(
         &mut self,
         report: Arc<HostReport>,
@@ -131,11 +133,15 @@ impl Inventory {
         let at = self.place(report.host);
         let Some(record) = self.hosts.get_mut(at) else { return };
         record.last_seen = record.last_seen.max(Some(seen));
-        let old = record.report.as_ref().is_some_and(|known| {
-            known.boot.boot_id == report.boot.boot_id && known.seq > report.seq
-        });
-        if old {
-            return;
+        let boot = report.boot.boot_id;
+        if let Some(known) = &record.report {
+            let older = known.boot.boot_id == boot && known.seq > report.seq;
+            if older || record.past_boots.contains(&Some(boot)) {
+                return;
+            }
+            if known.boot.boot_id != boot {
+                record.past_boots = [Some(known.boot.boot_id), record.past_boots[0]];
+            }
         }
         record.name = Arc::from(report.name.as_str());
         record.labels = Arc::new(report.labels.clone());
@@ -188,6 +194,7 @@ impl Inventory {
                     domains: Box::default(),
                     last_seen: None,
                     report: None,
+                    past_boots: [None; 2],
                     hold: None,
                 };
                 self.hosts.insert(at, record);

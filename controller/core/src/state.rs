@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use wavegate_common::order::host_order;
 use wavegate_common::spec::Share;
 use wavegate_common::{
-    Action, BootOrder, Command, Digest, Direction, HostClass, HostId, OpenOrder, OrderKind,
-    Precondition, Release, RolloutHost, RolloutId, RolloutPhase, RolloutSpec, Timestamp,
+    Action, BootOrder, Command, Digest, Direction, FailReason, HostClass, HostId, OpenOrder,
+    OrderKind, Precondition, Release, RolloutHost, RolloutId, RolloutPhase, RolloutSpec, Timestamp,
 };
+
+use crate::event::{Event, HostChange, RolloutChange};
 
 /// A wave as it was cut. The last wave is the holdback if the specification asks for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +138,44 @@ pub struct KnownBad {
 }
 
 impl KnownBad {
+    /// Remembers, or forgets, what an event says. The store, replay and the simulator all learn
+    /// by this one function.
+    pub fn learn(&mut self, rollout: &Rollout, event: &Event) {
+        let release = rollout.release.key();
+        let entry = |class, host, what: &str| KnownBadEntry {
+            release,
+            class,
+            host,
+            rollout: rollout.id,
+            at: event.at,
+            what: what.to_owned(),
+        };
+        match &event.change {
+            RolloutChange::ClassBlocked { name, what, .. } => {
+                self.entries.push(entry(Some(name.clone()), None, what));
+            }
+            RolloutChange::ClassCleared { name, .. } => {
+                self.entries
+                    .retain(|known| known.release != release || known.class.as_ref() != Some(name));
+            }
+            RolloutChange::Host { host, change: HostChange::Failed { step, reason } } => {
+                let forward =
+                    rollout.host(*host).is_some_and(|h| h.direction == Direction::Forward);
+                let booted = !matches!(reason, FailReason::Step { .. });
+                if forward && booted {
+                    self.entries.push(entry(None, Some(*host), &format!("{step}: {reason}")));
+                }
+            }
+            RolloutChange::Host { host, change: HostChange::Retried { .. } } => {
+                self.entries.retain(|known| known.release != release || known.host != Some(*host));
+            }
+            RolloutChange::Host { .. }
+            | RolloutChange::Moved { .. }
+            | RolloutChange::FailuresAcknowledged { .. }
+            | RolloutChange::Approved { .. } => {}
+        }
+    }
+
     /// What is known against this release on this host.
     #[must_use]
     pub fn against(&self, release: &Digest, class: &HostClass, host: HostId) -> Option<&str> {

@@ -10,8 +10,8 @@ use wavegate_common::{
 
 use crate::event::RolloutChange;
 use crate::{
-    Event, KnownBad, KnownBadEntry, Plan, PlanningInput, Policy, Proposal, Rollout, apply_to,
-    check, decide, prepare,
+    Event, KnownBad, Plan, PlanningInput, Policy, Proposal, Rollout, apply_to, check, decide,
+    prepare,
 };
 
 pub(crate) const OLD: &str = "6.1.0-47";
@@ -145,19 +145,7 @@ impl Fleet {
     pub(crate) fn apply(&mut self, event: &Event) {
         let rollout = self.rollouts.iter_mut().find(|r| r.id == event.rollout).unwrap();
         apply_to(rollout, event).unwrap();
-        if let RolloutChange::ClassBlocked { name, what, .. } = &event.change {
-            self.known_bad.entries.push(KnownBadEntry {
-                release: rollout.release.key(),
-                class: Some(name.clone()),
-                host: None,
-                rollout: rollout.id,
-                at: event.at,
-                what: what.clone(),
-            });
-        }
-        if let RolloutChange::ClassCleared { name, .. } = &event.change {
-            self.known_bad.entries.retain(|e| e.class.as_ref() != Some(name));
-        }
+        self.known_bad.learn(rollout, event);
         self.events.push(event.clone());
     }
 

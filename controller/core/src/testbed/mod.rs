@@ -2,4 +2,4 @@
 //! simulator is the place for everything that is late, lost or doubled.
 
 mod fleet;
-pub(crate) use fleet::{Fleet, OLD, spec};
+pub(crate) use fleet::{Fleet, OLD, release, spec};
