@@ -164,20 +164,19 @@ fn i6_an_order_of_an_old_plan() {
 fn i7_a_slot_freed_without_evidence() {
     let waits = |fleet: &Fleet, _: &Plan| fleet.count("rebooting") > 0;
     let broken = bent(waits, |fleet, plan| {
-        let rollout = &fleet.rollouts[0];
-        let away = rollout.hosts.iter().find(|h| h.phase.name() == "rebooting").unwrap();
-        let (id, boot) = (away.host, away.order.as_ref().unwrap().boot_id);
-        fleet.alter(id, |report| {
-            report.boot.boot_id = boot;
-            report.transaction = None;
-        });
+        let rollout = fleet.rollouts[0].id;
+        let away = fleet.rollouts[0].hosts.iter().position(|h| h.phase.name() == "rebooting");
+        let id = fleet.rollouts[0].hosts[away.unwrap()].host;
+        // As if the host had not left the boot that the order is for.
+        fleet.alter(id, |report| report.transaction = None);
+        let boot = fleet.report(id).boot.boot_id;
+        fleet.rollouts[0].hosts[away.unwrap()].order.as_mut().unwrap().boot_id = boot;
         let reason = wavegate_common::FailReason::Step { error: "late".into() };
         let change = HostChange::Failed { step: wavegate_common::FailStep::Boot, reason };
-        let change = RolloutChange::Host { host: id, change };
-        let rollout = fleet.rollouts[0].id;
         plan.events.retain(
             |event| !matches!(&event.change, RolloutChange::Host { host, .. } if *host == id),
         );
+        let change = RolloutChange::Host { host: id, change };
         plan.events.push(Event { rollout, at: fleet.now, change });
     });
     assert!(broken.contains(&7), "{broken:?}");
