@@ -1,0 +1,50 @@
+# Two commands: `make demo` shows wavegate at work, `make test` proves it.
+# Both install what they need; a fresh machine has Rust, gcc, Python, Node and git.
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: demo test check unit sim demo-test packages vm-test build bench
+
+# A fleet of 240 simulated hosts behind the real controller, in the terminal.
+demo:
+	$(CARGO) build --release -q -p wavegate-controller --bin wavegate
+	target/release/wavegate demo --exit
+
+test: check unit sim demo-test packages vm-test
+	@echo "make test: everything passed"
+
+# Format and lints.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+unit:
+	$(CARGO) test --release --workspace
+
+# The simulator: 2,000 seeds without a violation, the same hash twice, every guard noticed.
+sim:
+	integration-tests/sim-test
+
+# The demo's scenarios, through the real controller.
+demo-test: build
+	integration-tests/demo-test
+
+# Debian and RPM packages, their units' exposure, and an installation in a clean Debian.
+packages: build
+	packaging/test
+
+# Real machines under QEMU: systemd, dpkg, kexec and the boot loader are the real ones.
+vm-test: build
+	packaging/build
+	integration-tests/vm/run
+
+# The released binaries, without anything that tests switch on.
+build:
+	$(CARGO) build --release -p wavegate-controller --bin wavegate
+	$(CARGO) build --release -p wavegate-agent -p wavegate-actuator
+
+bench:
+	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 5000
+	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 50000
+	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 500000
