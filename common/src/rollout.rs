@@ -447,6 +447,8 @@ pub struct RolloutHost {
     pub order: Option<OpenOrder>,
     /// How often an order was given anew; part of the order's id.
     pub attempt: u32,
+    /// How often the host gave an order up without being told to.
+    pub given_up: u32,
     /// After an attempt that was given up: nothing begins before this.
     pub not_before: Option<Timestamp>,
     /// Permits given: boots we asked for.
@@ -468,6 +470,7 @@ impl RolloutHost {
             came_from: None,
             order: None,
             attempt: 0,
+            given_up: 0,
             not_before: None,
             boots: 0,
             acknowledged: false,

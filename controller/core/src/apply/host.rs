@@ -122,6 +122,8 @@ fn stand_down(host: &mut RolloutHost, reason: &str, not_before: Timestamp) -> Re
     );
     expect(away, host)?;
     let staging = matches!(host.phase, P::Staging { .. });
+    let cancelled = host.order.as_ref().is_some_and(|order| order.kind == OrderKind::Cancel);
+    host.given_up = host.given_up.saturating_add(u32::from(!cancelled));
     host.order = None;
     host.attempt = host.attempt.saturating_add(1);
     host.not_before = Some(not_before);
@@ -152,6 +154,7 @@ fn start_over(host: &mut RolloutHost) {
     host.order = None;
     host.not_before = None;
     host.attempt = host.attempt.saturating_add(1);
+    host.given_up = 0;
     host.direction = Direction::Forward;
     host.acknowledged = false;
     host.phase = HostPhase::Pending;

@@ -249,7 +249,7 @@ fn can_go_back(input: &PlanningInput<'_>, work: &Work<'_>, at: usize) -> bool {
     on_new
         && host.came_from.as_ref().is_some_and(|from| *from != work.stored.release.kernel)
         && matches!(host.phase, HostPhase::Updated { .. } | HostPhase::Failed { .. })
-        && host.attempt < input.policy.attempts.saturating_mul(2)
+        && host.given_up < input.policy.attempts.saturating_mul(2)
 }
 
 /// Whether a rollback has nothing more to do for a host.

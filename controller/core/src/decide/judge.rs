@@ -253,8 +253,9 @@ fn stood_down(
     reason: &str,
 ) -> HostChange {
     let cancelled = seat.host().order.as_ref().is_some_and(|order| order.kind == OrderKind::Cancel);
-    if !cancelled && seat.host().attempt + 1 >= input.policy.attempts {
-        let error = format!("given up {} times, at last: {reason}", seat.host().attempt + 1);
+    let times = seat.host().given_up.saturating_add(1);
+    if !cancelled && times >= input.policy.attempts {
+        let error = format!("given up {times} times, at last: {reason}");
         return HostChange::Failed { step, reason: FailReason::Step { error } };
     }
     let wait = if cancelled { wavegate_common::Millis(0) } else { input.policy.retry_after };

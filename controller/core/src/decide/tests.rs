@@ -143,3 +143,39 @@ fn an_abort_lets_hosts_under_way_come_to_rest() {
     assert_eq!(fleet.phase().name(), "aborted");
     assert!(fleet.rollout().hosts.iter().all(|host| host.phase.is_settled()));
 }
+
+#[test]
+fn pauses_do_not_use_up_a_hosts_attempts() {
+    let mut fleet = Fleet::new(60, 2, 5);
+    fleet.start(&spec(""));
+    for _ in 0..10 {
+        while fleet.count("draining") == 0 {
+            let plan = fleet.pass();
+            fleet.obey(&plan, Millis::secs(1));
+        }
+        for wanted in [Request::Pause, Request::Resume { retry: vec![] }] {
+            let events = request(fleet.rollout(), &wanted, "bob", "again", fleet.now).unwrap();
+            for event in events {
+                fleet.apply(&event);
+            }
+            for _ in 0..2 {
+                let plan = fleet.pass();
+                fleet.obey(&plan, Millis::secs(1));
+            }
+        }
+    }
+    assert_eq!(fleet.run(2_000), &RolloutPhase::Succeeded);
+}
+
+#[test]
+fn a_host_that_keeps_giving_up_fails() {
+    let mut fleet = Fleet::new(60, 2, 5);
+    fleet.policy.attempts = 3;
+    fleet.start(&spec(""));
+    let busy: Vec<HostId> = fleet.inventory.hosts().iter().map(|host| host.id).collect();
+    fleet.gives_up.extend(busy);
+    fleet.run(200);
+    let RolloutPhase::Paused { reason, .. } = fleet.phase() else { panic!("must pause") };
+    assert!(reason.to_string().contains("could not carry out a step"), "{reason}");
+    assert_eq!(fleet.happened("permitted"), []);
+}

@@ -32,8 +32,8 @@ pub(crate) struct Fleet {
     pub(crate) silent: BTreeSet<HostId>,
     /// Hosts that come back on the old kernel.
     pub(crate) falls_back: BTreeSet<HostId>,
-    /// Hosts that do not ask for a permit.
-    pub(crate) never_asks: BTreeSet<HostId>,
+    /// Hosts whose drain hooks fail.
+    pub(crate) gives_up: BTreeSet<HostId>,
     next_boot: u128,
 }
 
@@ -66,7 +66,7 @@ impl Fleet {
             events: vec![],
             silent: BTreeSet::new(),
             falls_back: BTreeSet::new(),
-            never_asks: BTreeSet::new(),
+            gives_up: BTreeSet::new(),
             next_boot: 1_000_000,
         };
         for n in 0..hosts {
@@ -178,7 +178,7 @@ impl Fleet {
         let id = command.id;
         let report = self.report(command.host);
         let same_boot = report.boot.boot_id == command.precondition.boot_id;
-        let asks = !self.never_asks.contains(&command.host);
+        let gives_up = self.gives_up.contains(&command.host);
         let mut step = |kernel: KernelRelease, step: TransactionStep| {
             self.alter(command.host, |report| {
                 report.transaction = Some(Transaction { command: id, target: kernel, step });
@@ -186,18 +186,21 @@ impl Fleet {
         };
         match &command.action {
             Action::Stage { release } => step(release.kernel.clone(), TransactionStep::Staged),
-            Action::Activate(order) if same_boot && asks => {
+            Action::Activate(order) if gives_up => {
+                let reason = "busy".to_owned();
+                step(order.release.kernel.clone(), TransactionStep::Aborted { reason });
+            }
+            Action::Activate(order) if same_boot => {
                 step(order.release.kernel.clone(), TransactionStep::AwaitingPermit);
                 let (host, boot_id) = (command.host, report.boot.boot_id);
                 let nonce = wavegate_common::Nonce(u128::from(self.generation.0));
                 self.requests.push(PermitRequest { host, command: id, nonce, boot_id });
             }
-            Action::Activate(order) if !same_boot => {
+            Action::Activate(order) => {
                 if report.boot.kernel == order.release.kernel {
                     step(order.release.kernel.clone(), TransactionStep::Verified);
                 }
             }
-            Action::Activate(_) => {}
             Action::Confirm { kernel } => step(kernel.clone(), TransactionStep::Confirmed),
             Action::Cancel => {
                 let reason = "cancelled".to_owned();
