@@ -1,0 +1,40 @@
+//! What operators want: the rollout's specification.
+
+use wavegate_common::spec::{
+    Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, Waiver,
+};
+use wavegate_common::window::{DayTime, Weekday, Window};
+
+use super::field::OnWire;
+use super::invalid::{At, Invalid, NAME};
+use super::shape::{choice, enumeration, record};
+
+choice!(Bound in bound { Count(count), Share(share) });
+choice!(Budget in budget {
+    PerDomain { key[NAME], max_down },
+    Selected { selector, max_down },
+});
+record!(Waiver = Waiver { class, by[NAME], reason });
+record!(CanaryRule = CanaryRule { per_class, at_least, waive });
+record!(GateRule = GateRule { canary_failures, class_failures, failures, reporting });
+enumeration!(Weekday { Mon, Tue, Wed, Thu, Fri, Sat, Sun });
+
+impl OnWire<u32> for DayTime {
+    fn read(wire: u32, at: &At<'_>) -> Result<Self, Invalid> {
+        match u16::try_from(wire) {
+            Ok(minutes) if minutes <= 24 * 60 => Ok(Self(minutes)),
+            _ => Err(at.invalid(format!("{wire} minutes are more than a day has"))),
+        }
+    }
+    fn write(&self) -> u32 {
+        self.0.into()
+    }
+}
+
+record!(Window = Window { days, from, to, zone[NAME] });
+record!(Limits = Limits { drain, boot, verify, soak, order });
+enumeration!(RollbackRule { Manual, OnGateFailure });
+record!(RolloutSpec = RolloutSpec {
+    name[NAME], release, selector, canary, waves, holdback, bake, gate, budgets, windows, method,
+    limits, rollback,
+});
