@@ -62,8 +62,8 @@ pub enum Input {
     /// Time went by. Comes at least once a second while an order is open.
     Tick,
     /// The shell looked around. Comes after the start before anything else, and then at least
-    /// every half minute even if nothing changed: a soak begins, breaks and ends only here, and
-    /// an order to change kernels waits for the first one.
+    /// every half minute even if nothing changed: what was seen five minutes ago proves no
+    /// kernel, and an order to change kernels waits for the first look.
     Surroundings(Box<Surroundings>),
     /// An order came.
     Command(Box<Command>),

@@ -1,0 +1,260 @@
+//! The whole daemon on a host of a few files, with a controller on loopback and an actuator that
+//! says yes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status;
+use wavegate_common::actuator::{
+    Answer, Capabilities, Kexec, Loader, LoaderKind, PanicRecord, Request, Staged, Watchdog,
+};
+use wavegate_common::{
+    Action, AgentMessage, BootCause, BootId, Command, CommandId, ControllerMessage, Generation,
+    HealthState, HostReport, Labels, Millis, Precondition, Release, RolloutId, TransactionStep,
+    Welcome,
+};
+
+use super::run::serve;
+use super::{DaemonError, LinkState, StatusFile, identity_dir};
+use crate::act::testing as actuator;
+use crate::config::{Hooks, Settings};
+use crate::health::HealthRules;
+use crate::link::testing::{Authority, Behaviour, FakeController, Seen};
+use crate::observe::GuardRules;
+use crate::root::fake::FakeHost;
+
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+fn host() -> FakeHost {
+    FakeHost::new()
+        .with(BOOT, BootId(5).to_string())
+        .with("/proc/sys/kernel/osrelease", "6.1.0-47\n")
+        .with("/boot/vmlinuz-6.1.0-47", "")
+        .dir("/lib/modules/6.1.0-47")
+        .dir("/run/wavegate")
+        .dir("/var/lib/agent")
+}
+
+fn settings(host: &FakeHost, controller: &FakeController) -> Settings {
+    let path = |path: &str| host.root().path(path);
+    Settings {
+        controllers: vec![controller.address.clone()],
+        name: "web-1".into(),
+        labels: Labels::from([("role".to_owned(), "web".to_owned())]),
+        observe: false,
+        state_dir: path("/var/lib/agent"),
+        actuator_dir: path("/run/wavegate"),
+        hooks: Hooks { drain: path("/etc/drain.d"), undrain: path("/etc/undrain.d") },
+        guard: GuardRules { hold_file: "/etc/hold".into(), boot_min_free_mib: 0 },
+        min_reboot_gap: Millis(0),
+        health: HealthRules {
+            systemctl: None,
+            ignore_units: Vec::new(),
+            scripts: path("/etc/health.d"),
+        },
+    }
+}
+
+fn yes(request: &Request) -> Option<Answer> {
+    Some(match request {
+        Request::Probe { .. } => Answer::Probed(Box::new(Capabilities {
+            running: "6.1.0-47".into(),
+            started_by: None,
+            installed: Vec::new(),
+            loader: Loader {
+                kind: LoaderKind::Grub,
+                default_entry: None,
+                default_kernel: Some("6.1.0-47".into()),
+                no_default: Vec::new(),
+                no_one_shot: Vec::new(),
+                entries: Vec::new(),
+            },
+            kexec: Kexec {
+                refusals: vec!["the watchdog stops over kexec".into()],
+                loaded: false,
+                dry_run: None,
+            },
+            watchdog: Watchdog::default(),
+            panic_timeout: Some(10),
+            secure_boot: None,
+            lockdown: None,
+            boot_free_bytes: None,
+            panic_records: Vec::new(),
+            armed: None,
+            hazards: Vec::new(),
+        })),
+        Request::Stage { release, .. } => Answer::Staged(Staged {
+            kernel: release.kernel.clone(),
+            installed: false,
+            default_moved_back: false,
+            default_kernel: None,
+        }),
+        Request::Collect => Answer::Collected(vec![PanicRecord {
+            name: "one".into(),
+            text: "Kernel panic - not syncing: VFS".into(),
+        }]),
+        _ => Answer::Disarmed,
+    })
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<Result<(), DaemonError>>,
+}
+
+impl Running {
+    fn start(host: &FakeHost, settings: Settings) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let root = host.root();
+        let ended = async {
+            let _ = stopped.await;
+        };
+        Self { stop, task: tokio::spawn(serve(settings, root, ended)) }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        tokio::time::timeout(Duration::from_secs(30), self.task).await.unwrap().unwrap().unwrap();
+    }
+}
+
+type Line = mpsc::Sender<Result<ControllerMessage, Status>>;
+
+async fn report(controller: &mut FakeController) -> HostReport {
+    loop {
+        if let Seen::Said(AgentMessage::Report(report)) = controller.next().await {
+            return *report;
+        }
+    }
+}
+
+/// The next report that shows this step.
+async fn step(controller: &mut FakeController, wanted: TransactionStep) -> HostReport {
+    loop {
+        let report = report(controller).await;
+        if report.transaction.as_ref().is_some_and(|t| t.step == wanted) {
+            return report;
+        }
+    }
+}
+
+async fn order(line: &Line, report: &HostReport, action: Action) {
+    let command = Command {
+        id: CommandId(1),
+        host: report.host,
+        rollout: RolloutId(1),
+        generation: Generation(4),
+        precondition: Precondition {
+            boot_id: report.boot.boot_id,
+            running: report.boot.kernel.clone(),
+            ttl: Millis::mins(5),
+        },
+        action,
+    };
+    line.send(Ok(ControllerMessage::Command(Box::new(command)))).await.unwrap();
+}
+
+fn bench(host: &FakeHost) -> (Arc<Authority>, FakeController, Settings) {
+    let authority = Authority::new();
+    let welcome =
+        Welcome { heartbeat_every: Millis(500), reconnect_window: Millis(1), send_report: true };
+    let controller =
+        FakeController::start(&authority, Behaviour { welcome, ..Behaviour::default() });
+    let settings = settings(host, &controller);
+    let identity = authority.identity(Duration::ZERO, Duration::from_secs(3600));
+    identity.save(&identity_dir(&settings)).unwrap();
+    (authority, controller, settings)
+}
+
+#[tokio::test]
+async fn it_reports_itself_and_stages_what_is_ordered() {
+    let host = host();
+    let (_authority, mut controller, settings) = bench(&host);
+    let asked = actuator::serve(&settings.actuator_dir, yes);
+    let state_dir = settings.state_dir.clone();
+    let running = Running::start(&host, settings);
+
+    let (_, line, hello) = controller.attached().await;
+    let first = report(&mut controller).await;
+    assert_eq!((hello.boot_id, hello.report_digest), (BootId(5), first.digest()));
+    assert_eq!(first.boot.cause, BootCause::First);
+    assert_eq!(first.default_kernel, Some("6.1.0-47".into()));
+    assert_eq!(first.no_kexec, ["the watchdog stops over kexec"]);
+    assert_eq!(first.health.state, HealthState::Unknown);
+    assert_eq!(first.name, "web-1");
+
+    let release = Release::installed("6.1.0-47".into());
+    order(&line, &first, Action::Stage { release }).await;
+    let staged = step(&mut controller, TransactionStep::Staged).await;
+    assert!(staged.seq > first.seq && staged.generation == Generation(4));
+    assert!(asked.lock().unwrap().iter().any(|request| request.verb() == "stage"));
+
+    let status = StatusFile::read(&state_dir).unwrap();
+    assert!(matches!(status.link, LinkState::Up { .. }), "{status:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_remembers_over_a_restart_and_a_panic() {
+    let host = host();
+    let (_authority, mut controller, settings) = bench(&host);
+    let asked = actuator::serve(&settings.actuator_dir, yes);
+    let running = Running::start(&host, settings.clone());
+    let (_, line, _) = controller.attached().await;
+    let first = report(&mut controller).await;
+    let release = Release::installed("6.1.0-47".into());
+    order(&line, &first, Action::Stage { release }).await;
+    step(&mut controller, TransactionStep::Staged).await;
+    running.stop().await;
+
+    // Same boot: nothing is collected again, and later reports are known to be later.
+    let running = Running::start(&host, settings.clone());
+    let (_, _line, hello) = controller.attached().await;
+    assert_eq!(hello.generation, Generation(4));
+    let again = report(&mut controller).await;
+    assert!(again.seq > first.seq);
+    assert_eq!(again.transaction.unwrap().step, TransactionStep::Staged);
+    running.stop().await;
+    let collected = || asked.lock().unwrap().iter().filter(|r| **r == Request::Collect).count();
+    assert_eq!(collected(), 1);
+
+    // Another boot that nobody ordered, with a panic record to explain it.
+    host.write(BOOT, BootId(6).to_string());
+    let running = Running::start(&host, settings);
+    let (_, _line, _) = controller.attached().await;
+    let after = report(&mut controller).await;
+    assert_eq!(after.boot.boot_id, BootId(6));
+    let evidence = "Kernel panic - not syncing: VFS".to_owned();
+    assert_eq!(after.boot.cause, BootCause::Panic { evidence });
+    assert_eq!(collected(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_observer_reports_and_refuses() {
+    let host = host();
+    let (_authority, mut controller, settings) = bench(&host);
+    let asked = actuator::serve(&settings.actuator_dir, yes);
+    let running = Running::start(&host, Settings { observe: true, ..settings });
+    let (_, line, _) = controller.attached().await;
+    let first = report(&mut controller).await;
+    assert!(first.guard[0].starts_with("observe mode"), "{:?}", first.guard);
+    let release = Release::installed("6.1.0-47".into());
+    order(&line, &first, Action::Stage { release }).await;
+    for _ in 0..2 {
+        // Two signs of life after the order: it was looked at and nothing came of it.
+        controller.next().await;
+    }
+    assert!(!asked.lock().unwrap().iter().any(|request| request.verb() == "stage"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_enrolled_is_told_so() {
+    let host = host();
+    let (_authority, _controller, settings) = bench(&host);
+    std::fs::remove_dir_all(identity_dir(&settings)).unwrap();
+    let told = serve(settings, host.root(), async {}).await.unwrap_err().to_string();
+    assert!(told.contains("wavegate-agent enroll"), "{told}");
+}
