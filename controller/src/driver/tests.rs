@@ -1,0 +1,1 @@
+//! Tests of the driver over a real store.

@@ -1,0 +1,21 @@
+//! The calls of agents and operators. Handlers look things up and pass things on; what is decided
+//! is decided by the driver.
+
+mod agents;
+mod api;
+mod hosts;
+mod kernels;
+mod log;
+mod lookup;
+mod near;
+mod operators;
+mod plan;
+mod refusals;
+mod rollouts;
+mod status;
+mod tokens;
+mod watch;
+
+pub use api::{Api, Parts};
+pub use refusals::Refusals;
+pub use operators::Service;

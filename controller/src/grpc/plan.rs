@@ -1,0 +1,80 @@
+//! Planning a rollout, and beginning it.
+
+use std::sync::Arc;
+
+use tonic::Status;
+use wavegate_common::view::{PlanView, RolloutView};
+use wavegate_common::{Release, RolloutSpec};
+use wavegate_proto::operator::Who;
+use wavegate_proto::operator::ask::ApplyRollout;
+
+use super::api::Api;
+use super::near::suggestion;
+use super::status::{of_refusal, of_stopped};
+use crate::clock;
+use crate::driver::{Ask, Done, Fleet, Proposed, Refusal, propose};
+use crate::forecast::forecast;
+use crate::view;
+
+impl Api {
+    pub(super) async fn plan(&self, by: Who, spec: RolloutSpec) -> Result<PlanView, Status> {
+        fit(&spec).map_err(|refusal| of_refusal(&refusal))?;
+        let wanted = spec.release.clone();
+        let seen = self.driver.look(move |world| match world.releases.get(&wanted) {
+            Some(stored) => Ok((Fleet::from(world), stored.release.clone())),
+            None => {
+                let names = world.releases.keys().map(wavegate_common::ReleaseName::as_str);
+                let more = suggestion(wanted.as_str(), names, "`wavegate kernel list` shows all");
+                Err(Refusal::NotFound(format!("kernel `{wanted}` is not registered; {more}")))
+            }
+        });
+        let (fleet, release) =
+            seen.await.map_err(of_stopped)?.map_err(|refusal| of_refusal(&refusal))?;
+        // Preparing and forecasting cost up to seconds of one core for a large fleet: neither the
+        // driver nor the streams wait for it.
+        let planned = tokio::task::spawn_blocking(move || work(&fleet, &spec, &release, &by.name));
+        let (proposed, shown, id) = planned
+            .await
+            .map_err(|error| Status::internal(format!("planning broke off: {error}")))?
+            .map_err(|refusal| of_refusal(&refusal))?;
+        let membership = Arc::clone(&proposed.membership);
+        self.driver.shown(proposed.hash, id, membership).await.map_err(of_stopped)?;
+        Ok(shown)
+    }
+
+    pub(super) async fn begin(&self, by: Who, ask: ApplyRollout) -> Result<RolloutView, Status> {
+        let ApplyRollout { spec, plan, reason, draft } = ask;
+        let name = spec.name.clone();
+        let outcome = match fit(&spec) {
+            Ok(()) => self.ask(&by, &reason, Ask::Start { spec: Box::new(spec), plan, draft }).await,
+            Err(refusal) => Err(refusal),
+        };
+        let done = self.judged(&by, "rollout.apply", &name, reason.as_str(), outcome).await?;
+        match done {
+            Done::Rollout(id) => self.one_rollout(id, false).await,
+            Done::Hosts(_) | Done::Registered => {
+                Err(Status::internal("the rollout was made; ask again to see it"))
+            }
+        }
+    }
+}
+
+fn work(
+    fleet: &Fleet,
+    spec: &RolloutSpec,
+    release: &Release,
+    by: &str,
+) -> Result<(Proposed, PlanView, wavegate_common::RolloutId), Refusal> {
+    let now = clock::now();
+    let proposed = propose(fleet, spec, release, by, now)
+        .map_err(|error| Refusal::NotNow(error.to_string()))?;
+    let expected = forecast(&proposed.prepared, &fleet.policy, &fleet.inventory, now);
+    let shown = view::plan(fleet, release, &proposed, expected);
+    Ok((proposed, shown, fleet.id))
+}
+
+/// What is wrong with a specification by itself, every field of it.
+fn fit(spec: &RolloutSpec) -> Result<(), Refusal> {
+    let problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Refusal::Invalid(problems.join("\n"))) }
+}

@@ -1,0 +1,6 @@
+//! The controller as others meet it: over real TLS, on a port of its own.
+
+mod joining;
+mod kit;
+mod rollouts;
+mod starting;

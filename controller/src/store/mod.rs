@@ -1,0 +1,47 @@
+//! What must survive: SQLite in WAL mode with full sync.
+//!
+//! * One writer thread takes jobs from a bounded queue and puts all that wait into one
+//!   transaction ([`writer`]); a job is answered after its commit is on disk.
+//! * Plans are committed by compare-and-set on the generation ([`Store::commit`]), so that of
+//!   two controllers on one file one wins and the other plans again.
+//! * Heartbeats write nothing; when a host was last heard of is kept about once a minute.
+//! * Row types are private to this folder; what comes out are values of the domain.
+//!
+//! There is no second engine and no trait yet: the in-memory fake of a database is a database.
+
+mod audit;
+mod commit;
+mod copy;
+mod error;
+mod events;
+mod handle;
+mod hosts;
+mod json;
+mod lock;
+mod meta;
+mod migrate;
+mod open;
+mod operators;
+mod plans;
+mod releases;
+mod rollouts;
+mod snapshot;
+mod tokens;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::StoredEntry;
+pub use commit::{Commit, Committed};
+pub use copy::{Copied, copy, verify_audit_of};
+pub use error::StoreError;
+pub use events::StoredEvent;
+pub use handle::{FILE, Joins, Store, StoreThreads};
+pub use hosts::{HostFacts, StoredHost};
+pub use lock::{Lock, LockState};
+pub use operators::StoredOperator;
+pub use releases::{StoredArtifact, StoredRelease};
+pub use rollouts::{ChangedRollout, Header};
+pub use snapshot::Snapshot;
+pub use tokens::StoredToken;

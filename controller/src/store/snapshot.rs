@@ -1,0 +1,58 @@
+//! Everything the planner needs, in one read.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use wavegate_common::{Command, Generation, HostId, PlanReport, ReleaseName, RolloutId};
+use wavegate_core::{KnownBad, Rollout};
+
+use super::error::StoreError;
+use super::hosts::{self, StoredHost};
+use super::releases::{self, StoredRelease};
+use super::{meta, plans, rollouts};
+
+/// What was stored at one generation.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which.
+    pub generation: Generation,
+    /// Every host.
+    pub hosts: Vec<StoredHost>,
+    /// Rollouts that are not over, by number.
+    pub rollouts: Vec<Rollout>,
+    /// The last report of each of them.
+    pub reports: BTreeMap<RolloutId, PlanReport>,
+    /// What went wrong.
+    pub known_bad: KnownBad,
+    /// Kernels by name.
+    pub releases: BTreeMap<ReleaseName, StoredRelease>,
+    /// Open orders.
+    pub orders: BTreeMap<HostId, Command>,
+    /// The number of the next rollout.
+    pub next_rollout: RolloutId,
+}
+
+pub(super) fn load(conn: &Connection) -> Result<Snapshot, StoreError> {
+    let failed = StoreError::statement("read everything at once");
+    // One transaction: all of it is of the same moment, whoever writes meanwhile.
+    let tx = conn.unchecked_transaction().map_err(&failed)?;
+    let rollouts = rollouts::live(&tx)?;
+    let mut reports = BTreeMap::new();
+    for rollout in &rollouts {
+        if let Some(report) = plans::report(&tx, rollout.id)? {
+            reports.insert(rollout.id, report);
+        }
+    }
+    let snapshot = Snapshot {
+        generation: meta::generation(&tx)?,
+        hosts: hosts::all(&tx)?,
+        rollouts,
+        reports,
+        known_bad: plans::known_bad(&tx)?,
+        releases: releases::all(&tx)?,
+        orders: plans::orders(&tx)?,
+        next_rollout: rollouts::next_id(&tx)?,
+    };
+    tx.commit().map_err(failed)?;
+    Ok(snapshot)
+}

@@ -1,0 +1,90 @@
+//! Events as sentences.
+
+use wavegate_common::view::EventView;
+use wavegate_common::{HostId, RolloutPhase};
+use wavegate_core::{HostChange, RolloutChange};
+
+use super::host::host_ref;
+use crate::driver::World;
+use crate::store::StoredEvent;
+
+/// One event.
+#[must_use]
+pub fn event(world: &World, stored: &StoredEvent) -> EventView {
+    let (kind, host, text) = words(&stored.event.change);
+    EventView {
+        seq: stored.seq,
+        at: stored.event.at,
+        rollout: stored.event.rollout,
+        host: host.map(|host| host_ref(world, host)),
+        kind: kind.to_owned(),
+        text,
+    }
+}
+
+fn words(change: &RolloutChange) -> (&'static str, Option<HostId>, String) {
+    match change {
+        RolloutChange::Moved { to } => ("moved", None, moved(to)),
+        RolloutChange::Host { host, change } => {
+            let (kind, text) = host_words(change);
+            (kind, Some(*host), text)
+        }
+        RolloutChange::ClassBlocked { class: _, name, what } => {
+            ("class_blocked", None, format!("nothing begins in class {name} any more: {what}"))
+        }
+        RolloutChange::ClassCleared { class: _, name, by, reason } => {
+            ("class_cleared", None, format!("{by} lets class {name} try again: {reason}"))
+        }
+        RolloutChange::FailuresAcknowledged { by, reason } => {
+            ("failures_acknowledged", None, format!("{by} accepted the failures so far: {reason}"))
+        }
+        RolloutChange::Approved { by, reason } => {
+            ("approved", None, format!("{by} approved it: {reason}"))
+        }
+    }
+}
+
+fn moved(to: &RolloutPhase) -> String {
+    match to {
+        RolloutPhase::Rolling { wave } => format!("wave {wave} begins"),
+        RolloutPhase::Baking { wave: 0, .. } => "the canaries are watched for a while".to_owned(),
+        RolloutPhase::Baking { wave, .. } => format!("wave {wave} is watched for a while"),
+        RolloutPhase::Paused { reason, .. } => format!("paused: {reason}"),
+        RolloutPhase::Aborted { reason } => format!("ended: {reason}"),
+        RolloutPhase::Canary => "the canaries begin".to_owned(),
+        RolloutPhase::Draft => "it waits for an approval".to_owned(),
+        RolloutPhase::RollingBack => "hosts go back".to_owned(),
+        RolloutPhase::Succeeded => "it is through".to_owned(),
+    }
+}
+
+fn host_words(change: &HostChange) -> (&'static str, String) {
+    match change {
+        HostChange::StageOrdered { .. } => {
+            ("stage_ordered", "told to get the kernel".to_owned())
+        }
+        HostChange::Staged => ("staged", "has the kernel".to_owned()),
+        HostChange::ActivateOrdered { from, .. } => {
+            ("activate_ordered", format!("told to drain and to leave {from}"))
+        }
+        HostChange::CancelOrdered { .. } => ("cancel_ordered", "told to give up".to_owned()),
+        HostChange::StoodDown { reason, .. } => ("stood_down", format!("gave up: {reason}")),
+        HostChange::Permitted { .. } => ("permitted", "may reboot".to_owned()),
+        HostChange::CameBack { .. } => ("came_back", "came back on the wanted kernel".to_owned()),
+        HostChange::ConfirmOrdered { .. } => {
+            ("confirm_ordered", "told to make the kernel its default".to_owned())
+        }
+        HostChange::Confirmed => ("confirmed", "confirmed the kernel".to_owned()),
+        HostChange::Failed { step, reason } => {
+            ("failed", format!("failed at step {step}: {reason}"))
+        }
+        HostChange::Rebooted { .. } => {
+            ("rebooted", "was rebooted in order by somebody else, into the same kernel".to_owned())
+        },
+        HostChange::Lost => ("lost", "did not come back in time".to_owned()),
+        HostChange::Excluded { reason } => ("excluded", format!("takes no part: {reason}")),
+        HostChange::Retried { by, reason } => {
+            ("retried", format!("{by} lets it try again: {reason}"))
+        }
+    }
+}
