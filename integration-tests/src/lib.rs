@@ -1,0 +1,5 @@
+//! Simulator, scenarios and tests over several crates.
+
+pub mod cli;
+pub mod repl;
+pub mod sim;

@@ -1,0 +1,119 @@
+//! Forged messages: orders and permits that are right but for one field. A host must do nothing
+//! for them. A captured network, a confused controller or a bug could send each.
+
+use wavegate_common::{
+    Action, BootId, Command, CommandId, ControllerMessage, Generation, KernelRelease, Millis,
+    Nonce, PermitAnswer, PermitDecision, PermitRequest, TransactionStep,
+};
+use wavegate_simfleet::Dice;
+
+use super::step::Step;
+use super::world::World;
+
+/// What is wrong with a forgery.
+#[derive(Debug, Clone)]
+pub(super) enum Forgery {
+    /// An order like this one, under a new id, wrong in one field.
+    Order(Box<Command>, u64),
+    /// An answer to this question, wrong in one field.
+    Answer(PermitRequest, u64),
+    /// Word to keep a kernel that has not proved itself.
+    Confirm(Box<Command>),
+}
+
+impl World {
+    /// A real message reached a host: forgeries of it may follow.
+    pub(super) fn tempt(&mut self, host: u32, message: &ControllerMessage) {
+        if !self.dice.chance(self.options.forge_ppm) {
+            return;
+        }
+        let ControllerMessage::Command(command) = message else { return };
+        let seed = self.dice.roll();
+        let wait = Millis(self.dice.between(1, 400_000));
+        let forgery = Forgery::Order(command.clone(), seed);
+        self.later(wait, Step::Forged(host, Box::new(forgery)));
+        if let Action::Activate(_) = command.action {
+            let wait = Millis(self.dice.between(20_000, 400_000));
+            self.later(wait, Step::Forged(host, Box::new(Forgery::Confirm(command.clone()))));
+        }
+    }
+
+    /// A question went out: somebody else may answer first.
+    pub(super) fn tempt_with_answer(&mut self, host: u32, request: &PermitRequest) {
+        if self.dice.chance(self.options.forge_ppm) {
+            let forgery = Forgery::Answer(request.clone(), self.dice.roll());
+            self.later(Millis(3), Step::Forged(host, Box::new(forgery)));
+        }
+    }
+
+    /// A forgery reaches a host.
+    pub(super) fn forged(&mut self, at: u32, forgery: &Forgery) {
+        let Some(seat) = self.seats.get(at as usize) else { return };
+        let (Some(boot_id), Some(running)) = (seat.host.boot_id(), seat.host.running()) else {
+            return;
+        };
+        let message = match forgery {
+            Forgery::Order(like, seed) => {
+                let seen = seat.host.generation();
+                order(like, *seed, (boot_id, running, seen))
+            }
+            Forgery::Answer(request, seed) => Some(answer(request, *seed)),
+            Forgery::Confirm(like) => {
+                let trial = seat.host.report().and_then(|report| report.transaction.as_ref());
+                let in_trial = trial.is_some_and(|t| t.step == TransactionStep::Trial);
+                in_trial.then(|| {
+                    let mut command = (**like).clone();
+                    command.id = CommandId(command.id.0 ^ 0xc0);
+                    command.precondition.boot_id = boot_id;
+                    command.precondition.running = running.clone();
+                    command.generation = seat.host.generation();
+                    command.action = Action::Confirm { kernel: running.clone() };
+                    ControllerMessage::Command(Box::new(command))
+                })
+            }
+        };
+        if let Some(message) = message {
+            self.say(Some(at), || "a forged message arrives".to_owned());
+            self.arrive(at, Box::new(message));
+        }
+    }
+}
+
+/// An order that is legal here but for one field.
+fn order(
+    like: &Command,
+    seed: u64,
+    (boot_id, running, seen): (BootId, &KernelRelease, Generation),
+) -> Option<ControllerMessage> {
+    let mut dice = Dice::new(seed);
+    let mut command = like.clone();
+    command.id = CommandId(dice.roll_wide());
+    command.precondition.boot_id = boot_id;
+    command.precondition.running = running.clone();
+    command.generation = seen;
+    match dice.below(3) {
+        0 => command.precondition.boot_id = BootId(dice.roll_wide()),
+        1 => command.precondition.running = KernelRelease::from("5.10.0-1-amd64"),
+        _ if seen.0 > 0 => command.generation = Generation(seen.0 - 1),
+        _ => return None,
+    }
+    Some(ControllerMessage::Command(Box::new(command)))
+}
+
+/// A grant that nobody gave: its nonce, its order or its boot is another.
+fn answer(request: &PermitRequest, seed: u64) -> ControllerMessage {
+    let mut dice = Dice::new(seed);
+    let mut answer = PermitAnswer {
+        host: request.host,
+        command: request.command,
+        nonce: request.nonce,
+        boot_id: request.boot_id,
+        decision: PermitDecision::Granted { valid_for: Millis::secs(5) },
+    };
+    match dice.below(3) {
+        0 => answer.nonce = Nonce(dice.roll_wide()),
+        1 => answer.command = CommandId(dice.roll_wide()),
+        _ => answer.boot_id = BootId(dice.roll_wide()),
+    }
+    ControllerMessage::Permit(answer)
+}

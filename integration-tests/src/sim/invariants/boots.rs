@@ -1,0 +1,85 @@
+//! I11: the default boot entry is always a kernel that ran and was healthy there. I13: a host
+//! that fell back is not sent again to what it fell back from.
+
+use wavegate_common::{CommandId, Direction, HealthState, HostClass, RolloutId};
+use wavegate_core::Rollout;
+use wavegate_simfleet::{Moment, Truth};
+
+use super::judge::Judge;
+use crate::sim::world::Seat;
+
+impl Judge {
+    /// Follows which kernels a host has proved, and what it boots by default.
+    pub(super) fn proven(&mut self, at: usize, seat: &Seat, truth: &Truth, now: Moment) {
+        let healthy = seat.host.health().state == HealthState::Healthy;
+        let soak = self.soak_of(at);
+        let Some(facts) = self.hosts.get_mut(at) else { return };
+        facts.healthy_since = match (healthy, facts.healthy_since) {
+            (true, Some(since)) if since >= facts.booted_at => Some(since),
+            (true, _) => Some(now),
+            (false, _) => None,
+        };
+        let Truth::Defaulted(kernel) = truth else { return };
+        let problem = if seat.host.running() != Some(kernel) {
+            Some("does not run".to_owned())
+        } else if facts.proven.contains(kernel) {
+            None
+        } else {
+            let soaked = facts.healthy_since.is_some_and(|since| now.since(since) >= soak);
+            (!soaked).then(|| "was not healthy for the whole soak".to_owned())
+        };
+        match problem {
+            Some(problem) => {
+                let text = format!("{} boots {kernel} by default, which {problem}", facts.name);
+                self.report(11, text, now);
+            }
+            None => {
+                facts.proven.insert(kernel.clone());
+            }
+        }
+    }
+
+    /// The soak of the rollout that moves the host, a little less for what lies between the
+    /// machine's look at its checks and the moment the simulation does.
+    fn soak_of(&self, at: usize) -> wavegate_common::Millis {
+        let rollout = self.hosts.get(at).and_then(|host| host.away_for);
+        let facts = rollout.and_then(|id| self.rollouts.get(&id));
+        facts.map(|facts| facts.spec.limits.soak).unwrap_or_default()
+    }
+
+    /// A kernel came up after a switch by order.
+    pub(super) fn booted_other(&mut self, at: usize, command: CommandId, other: bool) {
+        let Some(order) = self.orders.get(&command) else { return };
+        if other && order.direction == Direction::Forward {
+            self.learn_bad(at, order.rollout);
+        }
+    }
+
+    pub(super) fn learn_bad(&mut self, at: usize, rollout: RolloutId) {
+        let Some(release) = self.rollouts.get(&rollout).map(|facts| facts.release) else { return };
+        if let Some(host) = self.hosts.get_mut(at) {
+            host.bad.insert(release);
+        }
+    }
+
+    pub(super) fn switched_again_to_bad(&mut self, at: usize, command: CommandId, now: Moment) {
+        let Some(order) = self.orders.get(&command) else { return };
+        let Some(facts) = self.rollouts.get(&order.rollout) else { return };
+        let bad = self.hosts.get(at).is_some_and(|host| host.bad.contains(&facts.release));
+        // A restored database has forgotten; the host's own report of its fall may be gone too.
+        if bad && order.direction == Direction::Forward && !self.restored {
+            let text = format!("{} is sent again to what it fell back from", self.name(at));
+            self.report(13, text, now);
+        }
+    }
+
+    /// A person lets a class try again.
+    pub(super) fn cleared(&mut self, seats: &[Seat], rollout: &Rollout, class: &HostClass) {
+        let release = rollout.release.key();
+        for (seat, facts) in seats.iter().zip(&mut self.hosts) {
+            if seat.host.class() == class {
+                facts.bad.remove(&release);
+            }
+        }
+    }
+}

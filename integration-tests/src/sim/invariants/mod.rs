@@ -1,0 +1,44 @@
+//! The invariants, judged from what really happened and from what was really committed. Nothing
+//! here calls the core's `check`, and nothing of the core calls this.
+//!
+//! | file | invariants |
+//! |---|---|
+//! | `disruption` | I1 budgets of what is really away |
+//! | `orders` | I2 one order, one reboot; I6 generations; I8 no order, no act; permits |
+//! | `waves` | I3 waves and gates; I9 data; I14 the controller's host goes last |
+//! | `pauses` | I4 nothing begins once a stop is durable |
+//! | `slots` | I7 a slot is freed by evidence |
+//! | `boots` | I11 the default entry is a proven kernel; I13 no second try after a fall back |
+//! | `rest` | I10 the fleet comes to rest |
+//!
+//! I5 and I12 are tests over whole runs: replaying the events gives the stored state, and equal
+//! seeds give equal hashes.
+
+mod boots;
+mod disruption;
+mod facts;
+mod judge;
+mod orders;
+mod pauses;
+mod rest;
+mod slots;
+mod waves;
+
+pub(super) use judge::Judge;
+
+/// An invariant that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number, for example 1 for I1.
+    pub invariant: u8,
+    /// When.
+    pub at: wavegate_simfleet::Moment,
+    /// How.
+    pub text: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "I{} at {}: {}", self.invariant, super::trace::clock(self.at), self.text)
+    }
+}

@@ -1,0 +1,162 @@
+//! I3: no host of a wave acts before the gates of the waves before it passed, and gates pass
+//! only over waves that are through. I9: nor without data. I14: the controller's host goes last.
+
+use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutPhase};
+use wavegate_core::{HostChange, Plan, Rollout, RolloutChange};
+use wavegate_simfleet::Moment;
+
+use super::judge::Judge;
+use crate::sim::store::Store;
+use crate::sim::world::Seat;
+
+impl Judge {
+    pub(super) fn switched_in_turn(&mut self, at: usize, command: CommandId, now: Moment) {
+        let Some(order) = self.orders.get(&command) else { return };
+        let Some(facts) = self.rollouts.get(&order.rollout) else { return };
+        if order.direction == Direction::Back {
+            return;
+        }
+        let problem = match facts.members.get(&order.host) {
+            None => Some((8, "is not part of the rollout it rebooted for".to_owned())),
+            Some(wave) if Some(*wave) > facts.opened => {
+                Some((3, format!("of wave {wave} rebooted when {:?} was open", facts.opened)))
+            }
+            Some(_) => None,
+        };
+        if let Some((invariant, text)) = problem {
+            let text = format!("{} {text}", self.name(at));
+            self.report(invariant, text, now);
+        }
+    }
+
+    /// Every gate that a plan opened must have had reason to.
+    pub(super) fn gates(&mut self, seats: &[Seat], store: &Store, plan: &Plan, now: Moment) {
+        for event in &plan.events {
+            let RolloutChange::Moved { to: RolloutPhase::Rolling { wave } } = &event.change else {
+                continue;
+            };
+            let Some(rollout) = store.rollout(event.rollout) else { continue };
+            let before = self.rollouts.get(&rollout.id).and_then(|facts| facts.opened);
+            let problem = self
+                .unfinished(seats, rollout, *wave)
+                .or_else(|| self.too_many_harmed(rollout, *wave))
+                .or_else(|| self.too_soon(rollout, *wave, now))
+                .or_else(|| self.unheard(seats, rollout, *wave, self.moment_of(event)));
+            if let Some((invariant, text)) = problem.filter(|_| before <= Some(*wave)) {
+                let text = format!("{} opened wave {wave}: {text}", rollout.id);
+                self.report(invariant, text, now);
+            }
+        }
+    }
+
+    /// A host of an earlier wave that is still under way.
+    fn unfinished(&self, seats: &[Seat], rollout: &Rollout, wave: u16) -> Option<(u8, String)> {
+        let under_way = rollout.hosts.iter().filter(|host| host.wave < wave).find(|host| {
+            host.phase.holds_slot() && host.phase != HostPhase::Lost
+        });
+        if let Some(host) = under_way {
+            let text = format!("{} of wave {} is {}", host.host, host.wave, host.phase.name());
+            return Some((3, text));
+        }
+        let idle = rollout.hosts.iter().filter(|host| host.wave < wave).find(|host| {
+            matches!(host.phase, HostPhase::Pending | HostPhase::Staged)
+                && !rollout.blocked.contains_key(&host.class)
+                && self.has_no_reason(seats, host.host)
+        });
+        idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
+    }
+
+    /// Whether nothing about the host itself keeps it from going, as far as is known for sure.
+    fn has_no_reason(&self, seats: &[Seat], host: wavegate_common::HostId) -> bool {
+        let Some(at) = self.by_id.get(&host) else { return false };
+        let (Some(seat), Some(facts)) = (seats.get(*at), self.hosts.get(*at)) else { return false };
+        let Some(report) = seat.host.report() else { return false };
+        facts.bad.is_empty()
+            && !self.clocks_wrong
+            && !self.restored
+            && facts.heard_steadily(seat)
+            && report.drift.is_empty()
+            && report.guard.is_empty()
+            && report.health.state == wavegate_common::HealthState::Healthy
+    }
+
+    fn too_many_harmed(&self, rollout: &Rollout, wave: u16) -> Option<(u8, String)> {
+        let rule = &rollout.spec.gate;
+        for (class, name) in (0u32..).zip(&rollout.classes) {
+            let harmed = |canaries: bool| {
+                rollout.hosts.iter().filter(move |host| {
+                    host.class == class
+                        && host.wave < wave
+                        && (!canaries || host.wave == 0)
+                        && host.phase.is_harmed()
+                        && !host.acknowledged
+                })
+            };
+            let (canaries, all) = (harmed(true).count() as u64, harmed(false).count() as u64);
+            if canaries > rule.canary_failures || all > rule.class_failures.max(rule.canary_failures)
+            {
+                return Some((3, format!("{all} hosts of {name} were harmed, {canaries} canaries")));
+            }
+        }
+        None
+    }
+
+    /// The bake must have passed since the last host of the earlier waves was confirmed.
+    fn too_soon(&self, rollout: &Rollout, wave: u16, now: Moment) -> Option<(u8, String)> {
+        if self.clocks_wrong {
+            return None;
+        }
+        let members = rollout.hosts.iter().filter(|host| {
+            host.wave < wave && matches!(host.phase, HostPhase::Updated { .. })
+        });
+        let last = members
+            .filter_map(|host| self.hosts.get(*self.by_id.get(&host.host)?)?.defaulted_at)
+            .max()?;
+        let baked = now.since(last);
+        (baked < rollout.spec.bake)
+            .then(|| (3, format!("it was watched for {baked} of {}", rollout.spec.bake)))
+    }
+
+    /// Enough of the hosts that moved must have been heard of lately.
+    fn unheard(
+        &self,
+        seats: &[Seat],
+        rollout: &Rollout,
+        wave: u16,
+        planned: Moment,
+    ) -> Option<(u8, String)> {
+        if self.clocks_wrong {
+            return None;
+        }
+        let slack = Millis(self.policy.stale_after.0 + 1_000);
+        let (mut updated, mut heard) = (0u64, 0u64);
+        for host in rollout.hosts.iter().filter(|host| host.wave < wave) {
+            if !matches!(host.phase, HostPhase::Updated { .. }) {
+                continue;
+            }
+            updated += 1;
+            let seat = self.by_id.get(&host.host).and_then(|at| seats.get(*at));
+            let last = seat.and_then(|seat| seat.heard);
+            heard += u64::from(last.is_some_and(|last| planned.since(last) <= slack));
+        }
+        let needed = rollout.spec.gate.reporting.of(updated);
+        (heard < needed).then(|| (9, format!("only {heard} of {updated} hosts were heard of")))
+    }
+
+    pub(super) fn controller_host_last(&mut self, store: &Store, plan: &Plan, now: Moment) {
+        let Some(own) = self.policy.controller_host else { return };
+        for event in &plan.events {
+            let RolloutChange::Host { host, change } = &event.change else { continue };
+            let HostChange::ActivateOrdered { direction: Direction::Forward, .. } = change else {
+                continue;
+            };
+            let Some(rollout) = store.rollout(event.rollout) else { continue };
+            let others = rollout.hosts.iter().filter(|other| other.host != own);
+            let open = others.filter(|other| !other.phase.is_settled()).count();
+            if *host == own && open > 0 {
+                let text = format!("the controller's host goes while {open} others are not done");
+                self.report(14, text, now);
+            }
+        }
+    }
+}
