@@ -23,6 +23,7 @@ pub(super) struct Host {
 
 /// Puts a report together. Its `seq` is for the caller to set.
 pub(super) fn compose(host: &Host, status: Status, seen: &Surroundings) -> HostReport {
+    let health = status.health(&seen.health);
     let mut report = HostReport {
         host: host.id,
         seq: 0,
@@ -32,7 +33,7 @@ pub(super) fn compose(host: &Host, status: Status, seen: &Surroundings) -> HostR
         boot: status.boot,
         installed: seen.installed.clone(),
         default_kernel: seen.default_kernel.clone(),
-        health: seen.health.clone(),
+        health,
         transaction: status.transaction,
         generation: status.generation,
         guard: status.guard,
@@ -137,6 +138,7 @@ mod tests {
             transaction: None,
             generation: Generation(0),
             guard: vec![long; 500],
+            workload_away: false,
         };
         let report = compose(&host, status, &seen);
         assert!(serde_json::to_vec(&report).unwrap().len() < 1 << 20);

@@ -23,7 +23,20 @@ impl Machine {
         }
         match &self.work {
             Work::Staging { .. } | Work::Leaving(_) => self.abort("cancelled", out),
-            _ => out.push(Effect::Log("nothing that could be cancelled".to_owned())),
+            // The order to be cancelled never came, or was refused: say so, and that it will not
+            // be begun any more, for the fence is higher now.
+            Work::Settled(_) => {
+                let reason = "cancelled before it came".to_owned();
+                let kernel = self.boot.kernel.clone();
+                self.work = settled(command.id, kernel, TransactionStep::Aborted { reason });
+            }
+            Work::Switching(_)
+            | Work::Trial(_)
+            | Work::Reverting(_)
+            | Work::Verified(_)
+            | Work::Confirming { .. } => {
+                out.push(Effect::Log("nothing that could be cancelled".to_owned()));
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! What the machine has to say of itself in a report.
 
 use wavegate_common::{
-    BootRecord, CommandId, Generation, KernelRelease, Transaction, TransactionStep,
+    BootRecord, CheckResult, CommandId, Generation, Health, KernelRelease, Transaction,
+    TransactionStep,
 };
 
 use super::history::Order;
-use super::state::{Leaving, Machine, Phase, Work};
+use super::state::{Leaving, Machine, Phase, Undrain, Work};
 
 /// The part of a host report that only the machine knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,25 @@ pub struct Status {
     /// Why the machine would refuse to reboot now: reasons of the surroundings and its own.
     /// Empty if it would not.
     pub guard: Vec<String>,
+    /// An order has ended, and the workload that it took away is not back yet.
+    pub workload_away: bool,
+}
+
+impl Status {
+    /// The host's health as others must see it. A host whose workload is still away does not do
+    /// its work, whatever its checks say: it counts against budgets until the hooks are through.
+    #[must_use]
+    pub fn health(&self, seen: &Health) -> Health {
+        if !self.workload_away {
+            return seen.clone();
+        }
+        let away = CheckResult {
+            name: "workload".to_owned(),
+            ok: false,
+            detail: "was taken away and is not back yet".to_owned(),
+        };
+        Health::of(seen.checks.iter().cloned().chain([away]).collect())
+    }
 }
 
 impl Machine {
@@ -30,6 +50,8 @@ impl Machine {
             transaction: self.transaction(),
             generation: self.history.seen,
             guard: self.guard_reasons(None),
+            workload_away: matches!(self.work, Work::Settled(_))
+                && self.undrain != Undrain::NotNeeded,
         }
     }
 

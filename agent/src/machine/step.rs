@@ -20,7 +20,7 @@ impl Machine {
                     out.push(Effect::Report);
                 }
                 self.surroundings = Some(*seen);
-                self.look_at_trial();
+                self.look_at_trial(&mut out);
             }
             Input::Command(command) => self.command(*command, &mut out),
             Input::Permit(answer) => self.permit(&answer, &mut out),

@@ -19,19 +19,27 @@ const STALE: Millis = Millis::mins(5);
 
 impl Machine {
     /// The shell looked around: a soak begins, goes on or breaks.
-    pub(super) fn look_at_trial(&mut self) {
+    pub(super) fn look_at_trial(&mut self, out: &mut Vec<Effect>) {
         let now = self.now.boottime;
         let healthy = self
             .surroundings
             .as_ref()
             .is_some_and(|seen| seen.health.state == HealthState::Healthy);
         let Work::Trial(trial) = &mut self.work else { return };
-        if !healthy {
-            trial.healthy = None;
-            return;
-        }
         let unbroken = trial.healthy.filter(|(_, seen)| now < later(*seen, STALE));
-        trial.healthy = Some((unbroken.map_or(now, |(since, _)| since), now));
+        match (healthy, unbroken) {
+            (true, Some((since, _))) => trial.healthy = Some((since, now)),
+            (true, None) => {
+                let soak = trial.order.boot.soak;
+                out.push(Effect::Log(format!("every check passes; verified after {soak} of it")));
+                trial.healthy = Some((now, now));
+            }
+            (false, Some(_)) => {
+                out.push(Effect::Log("a check does not pass any more; the soak is over".into()));
+                trial.healthy = None;
+            }
+            (false, None) => trial.healthy = None,
+        }
     }
 
     /// Old findings prove nothing: whoever last looked long ago has not seen the end of the soak.

@@ -117,6 +117,7 @@ impl SimHost {
         if self.boot().is_some() {
             out.push(HostOutput::Truth(Truth::Down { why }));
         }
+        self.checks = wavegate_common::HealthState::Unknown;
         self.power = Power::Hung;
         self.boots = self.boots.wrapping_add(1);
         self.runs = self.runs.wrapping_add(1);

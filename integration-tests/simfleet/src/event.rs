@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wavegate_common::{
-    BootId, BootMethod, CommandId, ControllerMessage, Generation, HostReport, KernelRelease,
+    BootId, BootMethod, CommandId, ControllerMessage, Generation, HealthState, HostReport, KernelRelease,
     Millis, PermitRequest, RolloutId,
 };
 
@@ -117,6 +117,8 @@ pub enum Truth {
     Generation(Generation),
     /// The kernel is on the host.
     Installed(KernelRelease),
+    /// What its checks say from now on.
+    Checks(HealthState),
     /// The workload goes away, by our doing.
     Away,
     /// The workload is back.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wavegate_agent::machine::{Input, Machine, Now, Surroundings};
 use wavegate_common::{
-    BootCause, BootId, BootMethod, CheckResult, CommandId, ControllerMessage, Generation, Health,
+    BootCause, BootId, BootMethod, CheckResult, CommandId, ControllerMessage, Generation, Health, HealthState,
     HostClass, HostReport, KernelRelease, Millis, Release,
 };
 
@@ -40,6 +40,8 @@ pub struct SimHost {
     pub(crate) runs: u32,
     /// Orders by which it left a boot, for telling a second time.
     pub(crate) switched: BTreeMap<CommandId, u32>,
+    /// What its checks said last.
+    pub(crate) checks: HealthState,
     /// The order whose intent to leave the boot is in the ledger.
     pub(crate) intended: Option<CommandId>,
     /// The highest generation its agent has told of.
@@ -137,6 +139,7 @@ impl SimHost {
             runs: 0,
             switched: BTreeMap::new(),
             intended: None,
+            checks: HealthState::Unknown,
             generation: Generation(0),
             profile,
         }
@@ -275,6 +278,11 @@ impl SimHost {
 
     /// The agent reads its surroundings afresh.
     pub(crate) fn look_around(&mut self, at: Moment, out: &mut Vec<HostOutput>) {
+        let checks = self.health().state;
+        if checks != self.checks {
+            self.checks = checks;
+            out.push(HostOutput::Truth(Truth::Checks(checks)));
+        }
         if self.agent_mut().is_some_and(|agent| !agent.blind) {
             let seen = self.surroundings();
             self.step(at, Input::Surroundings(Box::new(seen)), out);

@@ -264,6 +264,7 @@ impl SimHost {
         let health = self.health();
         let Some(agent) = self.agent_mut() else { return };
         let status = agent.machine.status();
+        let health = status.health(&health);
         let last = agent.report.clone();
         let report = HostReport {
             host: self.profile.id,

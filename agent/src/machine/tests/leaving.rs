@@ -190,3 +190,27 @@ fn the_way_back_of_the_workload_survives_a_batch_that_was_dropped() {
     let effects = bench.acts(Input::LedgerFailed("input/output error".into()));
     assert_eq!(effects, [Effect::Disarm, Effect::Undrain]);
 }
+
+#[test]
+fn a_cancel_of_an_order_that_never_came_is_answered() {
+    let mut bench = Bench::new();
+    bench.cancel(2);
+    let transaction = bench.machine.status().transaction.unwrap();
+    assert_eq!(transaction.command, wavegate_common::CommandId(2));
+    assert!(is_aborted(&transaction.step, "before it came"));
+}
+
+#[test]
+fn a_host_does_not_its_work_until_the_workload_is_back() {
+    let mut bench = Bench::new();
+    bench.activate(1);
+    assert!(!bench.machine.status().workload_away);
+    bench.cancel(2);
+    let status = bench.machine.status();
+    assert!(status.workload_away);
+    let health = wavegate_common::Health::of(vec![]);
+    assert_eq!(status.health(&health).failed(), "workload");
+    bench.done(Done::Disarmed(Ok(())));
+    bench.done(Done::Undrained(Ok(())));
+    assert!(!bench.machine.status().workload_away);
+}

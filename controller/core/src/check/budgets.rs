@@ -23,7 +23,8 @@ pub(super) fn check(input: &PlanningInput<'_>, cases: &[Case<'_>], out: &mut Vec
         if started.is_empty() {
             continue;
         }
-        let budgets = input.policy.budgets.iter().chain(&case.rollout.spec.budgets);
+        let own = cases.iter().flat_map(|other| &other.rollout.spec.budgets);
+        let budgets = input.policy.budgets.iter().chain(own);
         for budget in budgets {
             match budget {
                 Budget::PerDomain { key, max_down } => {

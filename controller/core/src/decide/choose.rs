@@ -177,7 +177,7 @@ fn begin(
         let class = work.stored.class_of(host)?.clone();
         return Some(WaitingOn::ClassRamp { class, under_way: ramp.under_way, max });
     }
-    if let Some(full) = sight.full(record, &work.stored.spec.budgets, false)
+    if let Some(full) = sight.full(record, false)
         && on(Guard::Budget)
     {
         return Some(full);
@@ -233,7 +233,7 @@ fn go_back(input: &PlanningInput<'_>, sight: &mut Sight<'_>, work: &mut Work<'_>
         let Some(seat) = work.seats.get(at) else { continue };
         let (Some(record), Some(report)) = (seat.record, seat.fresh_report()) else { continue };
         let waits = seat.host().not_before.is_some_and(|until| input.now < until);
-        if !waits && sight.full(record, &work.stored.spec.budgets, false).is_none() {
+        if !waits && sight.full(record, false).is_none() {
             sight.take(record);
             activate(work, at, Direction::Back, report);
         }

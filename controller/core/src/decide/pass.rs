@@ -13,12 +13,7 @@ pub fn decide(input: &PlanningInput<'_>) -> Plan {
     let mut works: Vec<Work<'_>> =
         input.rollouts.iter().map(|rollout| Work::open(input, rollout)).collect();
     let flying = in_flight(&works);
-    let budgets = input
-        .policy
-        .budgets
-        .iter()
-        .chain(input.rollouts.iter().flat_map(|rollout| rollout.spec.budgets.iter()));
-    let mut sight = Sight::of(input, &flying, budgets);
+    let mut sight = Sight::of(input, &flying);
     let mut plan = Plan {
         parent: input.parent,
         events: Vec::new(),

@@ -108,6 +108,6 @@ fn refuse(
     {
         return Some(Denied::NotNow(format!("the freeze `{}` is in force", freeze.name)));
     }
-    let full = seat.record.and_then(|r| sight.full(r, &work.stored.spec.budgets, true));
+    let full = seat.record.and_then(|r| sight.full(r, true));
     full.filter(|_| on(Guard::Budget)).map(|full| Denied::NotNow(full.to_string()))
 }

@@ -34,15 +34,11 @@ pub(super) struct Sight<'a> {
 
 impl<'a> Sight<'a> {
     /// Looks at every host once. `in_flight` are the hosts that hold a slot, sorted.
-    pub(super) fn of(
-        input: &'a PlanningInput<'a>,
-        in_flight: &[HostId],
-        budgets: impl Iterator<Item = &'a Budget>,
-    ) -> Self {
+    pub(super) fn of(input: &'a PlanningInput<'a>, in_flight: &[HostId]) -> Self {
         let domains = input.inventory.domain_count();
         let (mut total, mut down, mut unseen) =
             (vec![0u64; domains], vec![0u64; domains], vec![0u64; domains]);
-        let mut chosen: Vec<Chosen<'a>> = budgets
+        let mut chosen: Vec<Chosen<'a>> = budgets(input)
             .filter(|budget| matches!(budget, Budget::Selected { .. }))
             .map(|budget| Chosen { budget, down: 0, max: 0 })
             .collect();
@@ -105,29 +101,23 @@ impl<'a> Sight<'a> {
             && record.is_none_or(|record| self.dark_domain(record).is_none())
     }
 
-    /// Why one more of `record`'s domains or budgets may not go down; nothing if it may.
-    /// `extra` are the rollout's own budgets. With `counted`, the host is among those down
-    /// already.
-    pub(super) fn full(
-        &self,
-        record: &HostRecord,
-        extra: &[Budget],
-        counted: bool,
-    ) -> Option<WaitingOn> {
+    /// Why one more of `record`'s domains or budgets may not go down; nothing if it may. With
+    /// `counted`, the host is among those down already. The budgets of every open rollout hold
+    /// for all of them: whoever wrote one meant the hosts, not who takes them down.
+    pub(super) fn full(&self, record: &HostRecord, counted: bool) -> Option<WaitingOn> {
         let own = u64::from(!counted);
         for domain in &record.domains {
-            let Some(max) = self.limit(*domain, extra) else { continue };
+            let Some(max) = self.limit(*domain) else { continue };
             let down = self.down.get(domain.0 as usize).copied().unwrap_or(0);
             if down + own > max {
                 let domain = self.input.inventory.domain(*domain).cloned()?;
                 return Some(WaitingOn::FailureDomainBusy { domain, down, max });
             }
         }
-        let full = self.chosen.iter().find(|budget| {
-            applies(budget.budget, &self.input.policy.budgets, extra)
-                && budget.down + own > budget.max
-                && selects(budget.budget, record)
-        })?;
+        let full = self
+            .chosen
+            .iter()
+            .find(|budget| budget.down + own > budget.max && selects(budget.budget, record))?;
         let Budget::Selected { selector, .. } = full.budget else { return None };
         Some(WaitingOn::DisruptionBudget {
             budget: selector.to_string(),
@@ -149,14 +139,10 @@ impl<'a> Sight<'a> {
     }
 
     /// The tightest bound on one domain.
-    fn limit(&self, index: DomainIndex, extra: &[Budget]) -> Option<u64> {
+    fn limit(&self, index: DomainIndex) -> Option<u64> {
         let domain = self.input.inventory.domain(index)?;
         let total = self.total.get(index.0 as usize).copied().unwrap_or(0);
-        self.input
-            .policy
-            .budgets
-            .iter()
-            .chain(extra)
+        budgets(self.input)
             .filter_map(|budget| match budget {
                 Budget::PerDomain { key, max_down } if *key == domain.key => {
                     Some(max_down.hosts(total))
@@ -165,6 +151,12 @@ impl<'a> Sight<'a> {
             })
             .min()
     }
+}
+
+/// Every budget that holds now: the policy's, and those of every open rollout.
+fn budgets<'a>(input: &PlanningInput<'a>) -> impl Iterator<Item = &'a Budget> {
+    let own = input.rollouts.iter().flat_map(|rollout| &rollout.spec.budgets);
+    input.policy.budgets.iter().chain(own)
 }
 
 fn bump(counts: &mut [u64], index: DomainIndex, by: u64) {
@@ -183,9 +175,4 @@ fn selects(budget: &Budget, record: &HostRecord) -> bool {
         Budget::Selected { selector, .. } => selector.matches(&record.labels),
         Budget::PerDomain { .. } => false,
     }
-}
-
-/// Whether a budget is one of the policy's or of the rollout at hand.
-fn applies(budget: &Budget, policy: &[Budget], extra: &[Budget]) -> bool {
-    policy.iter().chain(extra).any(|known| known == budget)
 }
