@@ -143,6 +143,24 @@ pub struct HostReport {
 }
 
 impl HostReport {
+    /// Whether the agent has taken the workload away, or is about to, for an order that has not
+    /// ended.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| match transaction.step {
+            TransactionStep::Draining { .. }
+            | TransactionStep::AwaitingPermit
+            | TransactionStep::Switching
+            | TransactionStep::Trial
+            | TransactionStep::Verified => true,
+            TransactionStep::Staging
+            | TransactionStep::Staged
+            | TransactionStep::Confirmed
+            | TransactionStep::Aborted { .. }
+            | TransactionStep::FellBack { .. }
+            | TransactionStep::Failed { .. } => false,
+        })
+    }
     /// The digest that stands for this report in `Hello` and in heartbeats. Both sides compute it
     /// over the same canonical JSON, so equal digests mean that nothing need be sent.
     #[must_use]

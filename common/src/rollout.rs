@@ -49,14 +49,14 @@ pub enum RolloutPhase {
 }
 
 impl RolloutPhase {
-    /// The wave whose hosts may act in this phase, if any may.
+    /// The last wave whose hosts may act in this phase, if any may. While a wave bakes, hosts of
+    /// it that could not act before may catch up.
     #[must_use]
     pub fn open_wave(&self) -> Option<u16> {
         match self {
             Self::Canary => Some(0),
-            Self::Rolling { wave } => Some(*wave),
+            Self::Rolling { wave } | Self::Baking { wave, .. } => Some(*wave),
             Self::Draft
-            | Self::Baking { .. }
             | Self::Paused { .. }
             | Self::RollingBack
             | Self::Succeeded

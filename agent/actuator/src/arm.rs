@@ -38,7 +38,7 @@ impl<P: Power> Actuator<P> {
         let loader = BootLoader::find(&self.tree)?;
         self.check_fallback(&loader, kernel)?;
         let armed = self.arm_by(&loader, boot, kernel, method, append)?;
-        if let Err(error) = remember::note_armed(&self.tree, &armed) {
+        if let Err(error) = remember::note_armed(&self.tree, &armed, append) {
             self.disarm()?;
             return Err(error);
         }
@@ -114,11 +114,10 @@ impl<P: Power> Actuator<P> {
             loader.entry_of(kernel)
         };
         let options = entry.map(|entry| entry.options.clone()).unwrap_or_default();
-        let has = cmdline::words(&options);
-        if let Some(missing) = append.iter().find(|parameter| !has.contains(parameter)) {
+        if let Some(missing) = entry.and_then(|entry| entry.lacks(append)) {
             return Err(Error::precondition(
                 format!("the boot entry of kernel {kernel} has no {missing}"),
-                "put the parameter into the boot loader's settings, or switch by kexec",
+                "stage the release again, which puts up an entry with its parameters",
             ));
         }
         if loader.default_kernel() == Some(kernel) {
@@ -165,7 +164,7 @@ impl<P: Power> Actuator<P> {
         if probe::is_loaded(&self.tree) {
             self.power.unload().map_err(Error::io("unload", "kexec".as_ref()))?;
         }
-        if let Some(id) = remember::armed(&self.tree)?.and_then(|armed| armed.entry) {
+        if let Some(id) = remember::armed(&self.tree)?.and_then(|note| note.armed.entry) {
             let loader = BootLoader::find(&self.tree)?;
             // Somebody else's one-shot entry is left alone.
             if loader.armed(&self.tree)?.as_deref() == Some(&id) {

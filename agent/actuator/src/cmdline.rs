@@ -52,7 +52,10 @@ pub fn build(options: &str, append: &[String]) -> Result<CString, Error> {
         .collect();
     for parameter in append {
         check(parameter)?;
-        all.push(parameter.clone());
+        // Its boot entry may have it already.
+        if !all.contains(parameter) {
+            all.push(parameter.clone());
+        }
     }
     if panic_seconds(&all).unwrap_or(0) == 0 {
         all.push(format!("panic={PANIC_SECONDS}"));

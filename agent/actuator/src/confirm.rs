@@ -24,6 +24,15 @@ impl<P: Power> Actuator<P> {
             boot.bless(&self.tree, kernel)?;
             loader = BootLoader::find(&self.tree)?;
         }
+        // What ran on trial is what must come back after a power loss.
+        if let Some(trial) = remember::trial(&self.tree)?
+            && let Some(missing) = loader.entry_of(kernel).and_then(|e| e.lacks(&trial.append))
+        {
+            return Err(Error::precondition(
+                format!("the boot entry of kernel {kernel} lacks {missing}, which it ran with"),
+                "stage the release again, which puts up an entry with its parameters",
+            ));
+        }
         let already = loader.default_entry().filter(|e| e.kernel.as_ref() == Some(kernel));
         let entry = match already.and_then(|entry| entry.id.clone()) {
             Some(id) if !loader.no_default().is_empty() => id,

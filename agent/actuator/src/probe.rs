@@ -45,7 +45,7 @@ impl<P: Power> Actuator<P> {
             lockdown: lockdown(tree),
             boot_free_bytes: free_bytes(tree, "/boot"),
             panic_records: tree.names("/sys/fs/pstore"),
-            armed: remember::armed(tree)?,
+            armed: remember::armed(tree)?.map(|note| note.armed),
             hazards: hazards(tree),
         })
     }

@@ -14,6 +14,15 @@ const ARMED: &str = "/run/wavegate-actuator/armed.json";
 /// Stays over boots.
 const TRIAL: &str = "/var/lib/wavegate-actuator/trial.json";
 
+/// What is armed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmedNote {
+    /// As the agent was told.
+    pub armed: Armed,
+    /// The parameters it is to get besides those of its boot entry.
+    pub append: Vec<String>,
+}
+
 /// A kernel that was booted to try it out and is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
@@ -21,6 +30,8 @@ pub struct Trial {
     pub kernel: KernelRelease,
     /// The boot that was left for it.
     pub left: BootId,
+    /// The parameters it was given besides those of its boot entry.
+    pub append: Vec<String>,
 }
 
 /// What is armed in the running boot.
@@ -28,10 +39,10 @@ pub struct Trial {
 /// # Errors
 ///
 /// If the note cannot be read.
-pub fn armed(tree: &Tree) -> Result<Option<Armed>, Error> {
-    let armed: Option<Armed> = read(tree, ARMED)?;
+pub fn armed(tree: &Tree) -> Result<Option<ArmedNote>, Error> {
+    let note: Option<ArmedNote> = read(tree, ARMED)?;
     let current = kernel::boot_id(tree)?;
-    Ok(armed.filter(|armed| armed.boot_id == current))
+    Ok(note.filter(|note| note.armed.boot_id == current))
 }
 
 /// Notes what is armed.
@@ -39,8 +50,8 @@ pub fn armed(tree: &Tree) -> Result<Option<Armed>, Error> {
 /// # Errors
 ///
 /// If the note cannot be written.
-pub fn note_armed(tree: &Tree, armed: &Armed) -> Result<(), Error> {
-    write(tree, ARMED, armed)
+pub fn note_armed(tree: &Tree, armed: &Armed, append: &[String]) -> Result<(), Error> {
+    write(tree, ARMED, &ArmedNote { armed: armed.clone(), append: append.to_vec() })
 }
 
 /// Forgets what was armed.
@@ -76,8 +87,18 @@ pub fn forget_trial(tree: &Tree) -> Result<(), Error> {
 ///
 /// If the note cannot be read.
 pub fn on_trial(tree: &Tree) -> Result<bool, Error> {
-    let Some(trial) = read::<Trial>(tree, TRIAL)? else { return Ok(false) };
-    Ok(trial.kernel == kernel::running(tree)? && trial.left != kernel::boot_id(tree)?)
+    trial(tree).map(|trial| trial.is_some())
+}
+
+/// The trial of the running kernel.
+///
+/// # Errors
+///
+/// If the note cannot be read.
+pub fn trial(tree: &Tree) -> Result<Option<Trial>, Error> {
+    let Some(trial) = read::<Trial>(tree, TRIAL)? else { return Ok(None) };
+    let here = trial.kernel == kernel::running(tree)? && trial.left != kernel::boot_id(tree)?;
+    Ok(here.then_some(trial))
 }
 
 fn read<T: DeserializeOwned>(tree: &Tree, path: &str) -> Result<Option<T>, Error> {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::kernel;
 use crate::power::{Leave, Power};
 use crate::probe;
-use crate::remember::{self, Trial};
+use crate::remember::{self, ArmedNote, Trial};
 use crate::verbs::Actuator;
 use crate::watchdog;
 
@@ -20,7 +20,7 @@ impl<P: Power> Actuator<P> {
         method: BootMethod,
     ) -> Result<(), Error> {
         kernel::check_boot(&self.tree, boot)?;
-        let armed = remember::armed(&self.tree)?.ok_or_else(|| {
+        let ArmedNote { armed, append } = remember::armed(&self.tree)?.ok_or_else(|| {
             Error::precondition("nothing is armed", "arm the kernel before switching to it")
         })?;
         if armed.kernel != *kernel || armed.method != method {
@@ -30,7 +30,7 @@ impl<P: Power> Actuator<P> {
         let loader = BootLoader::find(&self.tree)?;
         // The package manager may have run since; the way back is checked at the last moment.
         self.check_fallback(&loader, kernel)?;
-        remember::note_trial(&self.tree, &Trial { kernel: kernel.clone(), left: boot })?;
+        remember::note_trial(&self.tree, &Trial { kernel: kernel.clone(), left: boot, append })?;
         let left = match method {
             BootMethod::Kexec => self.leave_by_kexec(),
             BootMethod::Firmware => self.leave_by_firmware(&loader, &armed),

@@ -94,6 +94,20 @@ impl Tree {
         replace_file(&self.path(absolute), content)
     }
 
+    /// Waits until no other process holds this file, and holds it until the value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or held.
+    pub fn hold(&self, absolute: &str) -> Result<File, Error> {
+        let path = self.path(absolute);
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(parent).map_err(Error::io("make directory", parent))?;
+        let file = File::create(&path).map_err(Error::io("write", &path))?;
+        file.lock().map_err(Error::io("hold", &path))?;
+        Ok(file)
+    }
+
     /// Removes a file; that there is none is fine.
     ///
     /// # Errors

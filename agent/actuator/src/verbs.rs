@@ -66,6 +66,10 @@ impl<P: Power> Actuator<P> {
     }
 
     fn carry_out(&self, request: &Request) -> Result<Answer, Error> {
+        // An agent that was restarted asks again while its first request is still being worked
+        // on; the second one waits and then finds the work done.
+        let lock = format!("/var/lib/wavegate-actuator/{}.lock", request.socket());
+        let _turn = self.tree.hold(&lock)?;
         match request {
             Request::Probe { dry_run } => {
                 Ok(Answer::Probed(Box::new(self.probe(dry_run.as_ref())?)))

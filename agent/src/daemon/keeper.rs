@@ -10,8 +10,9 @@ use super::lookout::{Found, Situation};
 use super::report::{Host, compose};
 use super::status_file::{LinkState, StatusFile};
 use crate::act::Job;
+use crate::durable::write_durably;
 use crate::hooks::HookOrder;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, MAX_RECORD};
 use crate::machine::{Effect, Input, Machine, Record, Surroundings};
 use crate::observe::clocks;
 
@@ -31,6 +32,9 @@ pub(super) struct Keeper {
     pub(super) method: BootMethod,
     /// What was last told to systemd.
     pub(super) told: String,
+    /// A record could not be written. After that the ledger takes none any more, because nobody
+    /// knows what is on disk; only opening it anew tells.
+    pub(super) ledger_failed: bool,
 }
 
 impl Keeper {
@@ -54,6 +58,7 @@ impl Keeper {
     pub(super) async fn carry_out(&mut self, mut effects: Vec<Effect>) {
         while let Err(why) = self.carry_out_batch(effects).await {
             tracing::error!(why, "the ledger cannot be written: nothing irreversible will begin");
+            self.ledger_failed = true;
             effects = self.machine.step(Input::LedgerFailed(why), clocks());
         }
         self.publish();
@@ -145,6 +150,20 @@ impl Keeper {
         }
     }
 
+    /// Whether the ledger failed and the disk takes writes again while nothing is under way: then
+    /// the agent starts anew, and its ledger tells it where it was. Until then it keeps running,
+    /// so that people see why the host does not move.
+    pub(super) fn should_start_anew(&self) -> bool {
+        let settled = self.situation() == Situation::Idle;
+        self.ledger_failed && settled && {
+            let trial = self.state_dir.join("write-trial");
+            // As much as the longest record, so that a disk with one free block does not count.
+            let written = write_durably(&trial, &[0; MAX_RECORD], 0o600).is_ok();
+            let _ = std::fs::remove_file(trial);
+            written
+        }
+    }
+
     /// Hands the report out if it says something new.
     pub(super) fn publish(&mut self) {
         let mut report = compose(&self.host, self.machine.status(), &self.seen);
@@ -215,5 +234,97 @@ fn idle(report: &HostReport) -> String {
     match report.guard.first() {
         Some(reason) => format!("idle; would not reboot: {reason}"),
         None => "idle".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::{Host, compose};
+    use super::*;
+    use crate::machine::{MachineConfig, Start, Status};
+    use wavegate_common::{
+        BootCause, BootId, BootRecord, CommandId, Facts, Generation, HostId, Labels, Timestamp,
+        Transaction,
+    };
+
+    fn report(step: Option<TransactionStep>, guard: &[&str]) -> HostReport {
+        let (id, name) = (HostId(1), "web-1".to_owned());
+        let host = Host { id, name, labels: Labels::new(), facts: Facts::default() };
+        let target = "6.1.0-56".into();
+        let status = Status {
+            boot: BootRecord {
+                boot_id: BootId(1),
+                kernel: "6.1.0-47".into(),
+                booted_at: Timestamp(0),
+                cause: BootCause::First,
+            },
+            transaction: step.map(|step| Transaction { command: CommandId(1), target, step }),
+            generation: Generation(0),
+            guard: guard.iter().map(|reason| (*reason).to_owned()).collect(),
+            workload_away: false,
+        };
+        compose(&host, status, &Surroundings::default())
+    }
+
+    fn keeper(state_dir: PathBuf) -> Keeper {
+        let start = Start {
+            boot_id: BootId(1),
+            kernel: "6.1.0-47".into(),
+            started_by: None,
+            evidence: BootCause::Unknown,
+            ledger: Vec::new(),
+            ledger_damaged: false,
+            nonce_seed: 0,
+        };
+        let (machine, _) = Machine::start(HostId(1), start, MachineConfig::default(), clocks());
+        let (id, name) = (HostId(1), "web-1".to_owned());
+        Keeper {
+            machine,
+            ledger: Ledger::open(&state_dir.join("ledger")).unwrap().ledger,
+            host: Host { id, name, labels: Labels::new(), facts: Facts::default() },
+            seen: Surroundings::default(),
+            link: LinkState::Up { since: Timestamp(0) },
+            state_dir,
+            jobs: mpsc::channel(1).0,
+            permits: mpsc::channel(1).0,
+            report: watch::channel(Arc::new(report(None, &[]))).0,
+            method: BootMethod::Auto,
+            told: String::new(),
+            ledger_failed: false,
+        }
+    }
+
+    #[test]
+    fn a_failed_ledger_is_opened_anew_when_the_disk_is_well_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut keeper = keeper(dir.path().to_owned());
+        assert!(!keeper.should_start_anew(), "nothing failed");
+        keeper.ledger_failed = true;
+        assert!(keeper.should_start_anew());
+        assert!(!dir.path().join("write-trial").exists());
+        keeper.state_dir = dir.path().join("gone");
+        assert!(!keeper.should_start_anew(), "the disk is not well yet");
+    }
+
+    #[test]
+    fn one_sentence_says_what_it_does_or_waits_on() {
+        let up = LinkState::Up { since: Timestamp(0) };
+        let waits = TransactionStep::Draining { waiting: Some("lb: 3 left".into()) };
+        for (step, guard, sentence) in [
+            (None, &[][..], "idle"),
+            (None, &["hold file /etc/hold"][..], "idle; would not reboot: hold file /etc/hold"),
+            (Some(TransactionStep::Confirmed), &[][..], "idle"),
+            (Some(waits), &[][..], "drain waits: lb: 3 left"),
+            (Some(TransactionStep::Trial), &[][..], "6.1.0-56 is on trial"),
+            (
+                Some(TransactionStep::AwaitingPermit),
+                &[][..],
+                "asking for the permit to boot 6.1.0-56",
+            ),
+        ] {
+            assert_eq!(doing(&report(step, guard), &up), sentence);
+        }
+        let down = LinkState::Down { since: Timestamp(0), reason: "refused".into() };
+        assert_eq!(doing(&report(None, &[]), &down), "no link to the controller: refused");
     }
 }

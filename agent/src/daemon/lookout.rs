@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use wavegate_common::actuator::{Answer, Capabilities, Request};
-use wavegate_common::{Facts, Health};
+use wavegate_common::{Facts, Health, Millis};
 
 use crate::act::Actuator;
 use crate::health::{HealthRules, UnitBaseline, check, load_baseline, refresh_baseline};
 use crate::machine::Surroundings;
-use crate::observe::{GuardRules, facts, guard, installed_kernels};
+use crate::observe::{GuardRules, clocks, facts, guard, installed_kernels};
 use crate::root::Root;
 
 /// What the actuator knows changes seldom, and only by what it does itself; a person at the host
@@ -21,6 +21,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(600);
 const PROBE_RETRY: Duration = Duration::from_secs(60);
 /// While nothing is under way, checks run less often than the rest is read: they start processes.
 const IDLE_CHECK_EVERY: Duration = Duration::from_secs(55);
+
+/// Units that always fail take their time to fail again after a boot; before that they have not
+/// recovered.
+const SETTLED: Millis = Millis::mins(10);
 
 /// How the host stands, which says how closely to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +124,8 @@ impl Lookout {
             Ok(_) => Err("the actuator answered to probe with something else".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        if let Err(why) = &answer {
+        let known = matches!((&self.probe, &answer), (Some((_, Err(old))), Err(new)) if old == new);
+        if let (Err(why), false) = (&answer, known) {
             tracing::warn!(why, "the actuator does not say what this host can do");
         }
         self.probe = Some((Instant::now(), answer));
@@ -140,7 +145,8 @@ impl Lookout {
         if self.baseline.is_none() {
             self.baseline = UnitBaseline::load(&self.state_dir);
         }
-        if let (Situation::Idle, Some(baseline)) = (situation, &mut self.baseline) {
+        let settled = clocks().boottime >= SETTLED;
+        if let (Situation::Idle, true, Some(baseline)) = (situation, settled, &mut self.baseline) {
             refresh_baseline(&self.rules, baseline, &self.state_dir).await;
         }
         let health = check(&self.rules, self.baseline.as_ref()).await;

@@ -55,6 +55,9 @@ pub enum DaemonError {
     /// The running boot cannot be told.
     #[error(transparent)]
     Boot(#[from] UnknownBoot),
+    /// The ledger failed earlier, and can be written again.
+    #[error("the ledger could not be written and now can: starting anew is left to the service")]
+    StartAnew,
     /// Signals cannot be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -78,7 +81,7 @@ struct Ears {
 /// Runs the agent until it is told to stop.
 ///
 /// # Errors
-/// See [`DaemonError`]; all of them come before anything was begun.
+/// See [`DaemonError`]. Nothing is under way then that the ledger does not know of.
 pub async fn run(settings: Settings, root: Root) -> Result<(), DaemonError> {
     let mut stop = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
@@ -139,16 +142,17 @@ pub(super) async fn serve(
         report,
         method: BootMethod::Auto,
         told: String::new(),
+        ledger_failed: false,
     };
     let ends = LinkEnds { report: reports, permits: requests, events: tell };
     let mut ears = Ears { link, done, found, looks, client };
 
     // The others end with this function: nothing of the agent outlives its loop.
-    tokio::select! {
-        () = worker.run(todo, answers) => {}
-        () = lookout.run(looking, found_it) => {}
-        () = ended => {}
-        () = async {
+    let end = tokio::select! {
+        () = worker.run(todo, answers) => Ok(()),
+        () = lookout.run(looking, found_it) => Ok(()),
+        () = ended => Ok(()),
+        end = async {
             keeper.carry_out(effects).await;
             if let Some(found) = first_look(&mut ears).await {
                 keeper.see(found).await;
@@ -157,15 +161,15 @@ pub(super) async fn serve(
             tell_systemd(&[NotifyState::Ready]);
             let link = run_link(link_config(&settings), identity, ends);
             tokio::select! {
-                () = keep_on(&mut keeper, &mut ears, &settings) => {}
+                end = keep_on(&mut keeper, &mut ears, &settings) => end,
                 // It ends only when nobody listens.
-                () = link => {}
+                () = link => Ok(()),
             }
-        } => {}
-    }
+        } => end,
+    };
     tell_systemd(&[NotifyState::Stopping]);
     tracing::info!("the agent stops");
-    Ok(())
+    end
 }
 
 fn worker(
@@ -217,7 +221,11 @@ fn look_every(situation: Situation) -> Duration {
 }
 
 /// Takes one thing after another until the link or a task is gone.
-async fn keep_on(keeper: &mut Keeper, ears: &mut Ears, settings: &Settings) {
+async fn keep_on(
+    keeper: &mut Keeper,
+    ears: &mut Ears,
+    settings: &Settings,
+) -> Result<(), DaemonError> {
     let mut next_look = Instant::now();
     let mut ask_actuator = false;
     loop {
@@ -227,7 +235,7 @@ async fn keep_on(keeper: &mut Keeper, ears: &mut Ears, settings: &Settings) {
         tokio::select! {
             event = ears.link.recv() => match event {
                 Some(event) => hear(keeper, ears, settings, event).await,
-                None => return,
+                None => return Ok(()),
             },
             done = ears.done.recv() => match done {
                 Some(done) => {
@@ -235,11 +243,16 @@ async fn keep_on(keeper: &mut Keeper, ears: &mut Ears, settings: &Settings) {
                     next_look = Instant::now();
                     keeper.feed(Input::Done(done)).await;
                 }
-                None => return,
+                None => return Ok(()),
             },
             found = ears.found.recv() => match found {
-                Some(found) => keeper.see(found).await,
-                None => return,
+                Some(found) => {
+                    keeper.see(found).await;
+                    if keeper.should_start_anew() {
+                        return Err(DaemonError::StartAnew);
+                    }
+                }
+                None => return Ok(()),
             },
             () = sleep_until(next_look) => {
                 // If the last look is still under way, the next one comes in its turn.

@@ -69,9 +69,9 @@ async fn find_evidence(settings: &Settings, root: &Root, boot: &BootFacts) -> Bo
     if let Some(found) = read_saved(&settings.state_dir, boot.boot_id) {
         return found.cause;
     }
-    let record = panic_record(&Actuator::in_dir(&settings.actuator_dir)).await;
+    let records = panic_records(&Actuator::in_dir(&settings.actuator_dir)).await;
     let marked = take_shutdown_mark(&settings.state_dir, boot.boot_id);
-    let cause = last_end(root, record.as_deref(), marked);
+    let cause = last_end(root, &records, marked);
     let found = Evidence { boot_id: boot.boot_id, cause: cause.clone() };
     if let Err(error) = save(&settings.state_dir, &found) {
         tracing::warn!(%error, "cannot keep how the last boot ended");
@@ -79,17 +79,19 @@ async fn find_evidence(settings: &Settings, root: &Root, boot: &BootFacts) -> Bo
     cause
 }
 
-async fn panic_record(actuator: &Actuator) -> Option<String> {
+async fn panic_records(actuator: &Actuator) -> Vec<String> {
     match timeout(EVIDENCE_LIMIT, actuator.ask(&Request::Collect)).await {
-        Ok(Ok(Answer::Collected(records))) => records.into_iter().next().map(|record| record.text),
-        Ok(Ok(_)) => None,
+        Ok(Ok(Answer::Collected(records))) => {
+            records.into_iter().map(|record| record.text).collect()
+        }
+        Ok(Ok(_)) => Vec::new(),
         Ok(Err(error)) => {
             tracing::warn!(%error, "cannot collect panic records");
-            None
+            Vec::new()
         }
         Err(_) => {
             tracing::warn!("the actuator took too long to collect panic records");
-            None
+            Vec::new()
         }
     }
 }

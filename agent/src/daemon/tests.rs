@@ -1,18 +1,20 @@
 //! The whole daemon on a host of a few files, with a controller on loopback and an actuator that
 //! says yes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 use wavegate_common::actuator::{
-    Answer, Capabilities, Kexec, Loader, LoaderKind, PanicRecord, Request, Staged, Watchdog,
+    Answer, Armed, Capabilities, Kexec, Loader, LoaderKind, PanicRecord, Request, Staged, Watchdog,
 };
+use wavegate_common::command::PERMIT_LIFE;
 use wavegate_common::{
-    Action, AgentMessage, BootCause, BootId, Command, CommandId, ControllerMessage, Generation,
-    HealthState, HostReport, Labels, Millis, Precondition, Release, RolloutId, TransactionStep,
-    Welcome,
+    Action, AgentMessage, BootCause, BootId, BootMethod, BootOrder, Command, CommandId,
+    ControllerMessage, Generation, HealthState, HostReport, Labels, Millis, PermitAnswer,
+    PermitDecision, Precondition, Release, ReleaseSource, RolloutId, TransactionStep, Welcome,
 };
 
 use super::run::serve;
@@ -94,7 +96,17 @@ fn yes(request: &Request) -> Option<Answer> {
             name: "one".into(),
             text: "Kernel panic - not syncing: VFS".into(),
         }]),
-        _ => Answer::Disarmed,
+        Request::Arm { boot_id, kernel, .. } => Answer::Armed(Armed {
+            boot_id: *boot_id,
+            kernel: kernel.clone(),
+            method: BootMethod::Firmware,
+            entry: Some("wavegate-once".into()),
+            cmdline: None,
+            why_not_kexec: vec!["the watchdog stops over kexec".into()],
+        }),
+        Request::Switch { .. } | Request::Revert { .. } => Answer::Leaving,
+        Request::Confirm { .. } => Answer::Confirmed { entry: "wavegate".into() },
+        Request::Disarm => Answer::Disarmed,
     })
 }
 
@@ -139,8 +151,8 @@ async fn step(controller: &mut FakeController, wanted: TransactionStep) -> HostR
     }
 }
 
-async fn order(line: &Line, report: &HostReport, action: Action) {
-    let command = Command {
+fn command(report: &HostReport, action: Action) -> Command {
+    Command {
         id: CommandId(1),
         host: report.host,
         rollout: RolloutId(1),
@@ -151,7 +163,11 @@ async fn order(line: &Line, report: &HostReport, action: Action) {
             ttl: Millis::mins(5),
         },
         action,
-    };
+    }
+}
+
+async fn order(line: &Line, report: &HostReport, action: Action) {
+    let command = command(report, action);
     line.send(Ok(ControllerMessage::Command(Box::new(command)))).await.unwrap();
 }
 
@@ -192,6 +208,96 @@ async fn it_reports_itself_and_stages_what_is_ordered() {
 
     let status = StatusFile::read(&state_dir).unwrap();
     assert!(matches!(status.link, LinkState::Up { .. }), "{status:?}");
+    running.stop().await;
+}
+
+/// Leaves its name and what it read where the test finds it.
+fn hook(host: &FakeHost, path: &str) {
+    let root = host.root();
+    let script = format!("#!/bin/sh\ncat > '{}.ran'\n", root.path(path).display());
+    host.write(path, script);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(root.path(path), mode).unwrap();
+}
+
+fn activation(kernel: &str) -> Action {
+    let package =
+        ReleaseSource::Package { package: format!("linux-image-{kernel}"), version: None };
+    Action::Activate(BootOrder {
+        release: Release {
+            name: "autumn".into(),
+            kernel: kernel.into(),
+            source: package,
+            append: vec!["quiet".into()],
+        },
+        method: BootMethod::Auto,
+        drain_timeout: Millis::secs(30),
+        verify_timeout: Millis::mins(5),
+        soak: Millis(0),
+    })
+}
+
+/// The next permit request, granted.
+async fn grant(controller: &mut FakeController, line: &Line) {
+    let request = loop {
+        if let Seen::Said(AgentMessage::Permit(request)) = controller.next().await {
+            break request;
+        }
+    };
+    let answer = PermitAnswer {
+        host: request.host,
+        command: request.command,
+        nonce: request.nonce,
+        boot_id: request.boot_id,
+        decision: PermitDecision::Granted { valid_for: PERMIT_LIFE },
+    };
+    line.send(Ok(ControllerMessage::Permit(answer))).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_changes_the_kernel_from_drain_to_undrain() {
+    let host = host().dir("/lib/modules/6.1.0-56").with("/boot/vmlinuz-6.1.0-56", "");
+    hook(&host, "/etc/drain.d/10-lb");
+    hook(&host, "/etc/undrain.d/10-lb");
+    hook(&host, "/etc/health.d/ping");
+    let (_authority, mut controller, settings) = bench(&host);
+    let asked = actuator::serve(&settings.actuator_dir, yes);
+    let running = Running::start(&host, settings.clone());
+    let (_, line, _) = controller.attached().await;
+    let first = report(&mut controller).await;
+    order(&line, &first, activation("6.1.0-56")).await;
+    grant(&mut controller, &line).await;
+    step(&mut controller, TransactionStep::Switching).await;
+    let read = std::fs::read_to_string(host.root().path("/etc/drain.d/10-lb.ran")).unwrap();
+    assert!(read.contains(r#""from":"6.1.0-47","to":"6.1.0-56","method":"auto""#), "{read}");
+    let switched = Request::Switch {
+        boot_id: BootId(5),
+        kernel: "6.1.0-56".into(),
+        method: BootMethod::Firmware,
+    };
+    while !asked.lock().unwrap().contains(&switched) {
+        tokio::task::yield_now().await;
+    }
+    running.stop().await;
+
+    host.write(BOOT, BootId(6).to_string());
+    host.write("/proc/sys/kernel/osrelease", "6.1.0-56\n");
+    let running = Running::start(&host, settings);
+    let (_, line, _) = controller.attached().await;
+    let verified = step(&mut controller, TransactionStep::Verified).await;
+    let method = BootMethod::Firmware;
+    assert_eq!(verified.boot.cause, BootCause::Commanded { command: CommandId(1), method });
+    assert!(!host.root().exists("/etc/undrain.d/10-lb.ran"));
+    let confirm = Action::Confirm { kernel: "6.1.0-56".into() };
+    let mut command = command(&verified, confirm);
+    command.id = CommandId(2);
+    line.send(Ok(ControllerMessage::Command(Box::new(command)))).await.unwrap();
+    step(&mut controller, TransactionStep::Confirmed).await;
+    let confirmed = Request::Confirm { kernel: "6.1.0-56".into() };
+    assert!(asked.lock().unwrap().contains(&confirmed));
+    while !host.root().exists("/etc/undrain.d/10-lb.ran") {
+        tokio::task::yield_now().await;
+    }
     running.stop().await;
 }
 

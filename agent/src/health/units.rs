@@ -29,7 +29,10 @@ pub(super) async fn failed_units(systemctl: &Path) -> Result<BTreeSet<String>, S
         Call { program: systemctl, arguments: &ARGUMENTS, input: b"", time_limit: TIME_LIMIT };
     let outcome = run(call).await.map_err(|error| format!("{}: {error}", systemctl.display()))?;
     if outcome.ending != Ending::Exit(0) {
-        return Err(format!("systemctl list-units: {}", outcome.says()));
+        return Err(format!(
+            "{}; install dbus, or set `health: {{units: false}}` and check in health.d",
+            outcome.says()
+        ));
     }
     parse(&outcome.output)
 }
@@ -71,5 +74,7 @@ mod tests {
     async fn a_missing_systemctl_is_said() {
         let told = failed_units(Path::new("/no/systemctl")).await.unwrap_err();
         assert!(told.starts_with("/no/systemctl: "), "{told}");
+        let told = failed_units(Path::new("/bin/false")).await.unwrap_err();
+        assert!(told.contains("install dbus"), "{told}");
     }
 }

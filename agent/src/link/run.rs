@@ -131,17 +131,26 @@ pub(super) struct Credentials {
     pub(super) kept: Identity,
     pub(super) shown: tls::Identity,
     config: Arc<ClientConfig>,
+    /// Half of the life that was left on the last certificate when it came, in milliseconds of
+    /// the wall clock. Controllers date certificates back to make up for slow clocks, so that
+    /// half of the life by its dates may be over when a short one comes.
+    not_before: u64,
 }
 
 impl Credentials {
     fn new(kept: Identity) -> Result<Self, TlsError> {
         let shown = tls::Identity::new(&kept.cert_pem, HostKey::from_pem(&kept.key_pem)?)?;
         let config = client_config(&kept.ca_pem, Some(&shown))?;
-        Ok(Self { kept, shown, config })
+        Ok(Self { kept, shown, config, not_before: 0 })
     }
 
     /// Takes a fresh certificate for the next connections. Live ones keep theirs.
-    pub(super) fn renew(&mut self, cert_pem: String, ca_pem: String) -> Result<(), TlsError> {
+    pub(super) fn renew(
+        &mut self,
+        cert_pem: String,
+        ca_pem: String,
+        now: u64,
+    ) -> Result<(), TlsError> {
         if ca_pem != self.kept.ca_pem {
             let config = client_config(&ca_pem, Some(&self.shown))?;
             self.shown.replace(&cert_pem)?;
@@ -151,7 +160,15 @@ impl Credentials {
         }
         self.kept.cert_pem = cert_pem;
         self.kept.ca_pem = ca_pem;
+        let end = u64::try_from(self.shown.validity().not_after.0).unwrap_or(0);
+        self.not_before = now.saturating_add(end.saturating_sub(now) / 2);
         Ok(())
+    }
+
+    /// Milliseconds from `now` of the wall clock until half of the certificate's life is over.
+    pub(super) fn renewal_due_in(&self, now: u64) -> u64 {
+        let half_life = u64::try_from(self.shown.validity().half_life().0).unwrap_or(0);
+        half_life.max(self.not_before).saturating_sub(now)
     }
 
     pub(super) async fn client(

@@ -23,6 +23,8 @@ const OUTBOX: usize = 4;
 const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(300));
 /// A renewal that failed is tried again after about this part of the certificate's life.
 const RENEWAL_RETRY: u64 = 20;
+/// Least time between two renewals: a host whose clock is ahead sees only expired certificates.
+const RENEWAL_REST: Duration = Duration::from_secs(60);
 /// Clocks are looked at again at least this often: the wall clock may have been set meanwhile.
 const RENEWAL_LOOK: Duration = Duration::from_secs(3600);
 
@@ -222,20 +224,19 @@ impl<'a> Session<'a> {
         sent.map_err(|_| lost("the stream to the controller broke".to_owned()))
     }
 
+    /// When the certificate is to be renewed, or at least looked at again.
     fn next_renewal(&self) -> Option<Instant> {
         match self.config.renewal {
             Renewal::Never => None,
             Renewal::HalfLife => {
-                let due = u64::try_from(self.credentials.shown.validity().half_life().0);
-                let left = due.unwrap_or(0).saturating_sub(wall_millis());
-                Some(Instant::now() + Duration::from_millis(left).min(RENEWAL_LOOK))
+                let left = Duration::from_millis(self.credentials.renewal_due_in(wall_millis()));
+                Some(Instant::now() + left.min(RENEWAL_LOOK))
             }
         }
     }
 
     fn begin_renewal(&mut self, line: &mut Line) -> Result<(), SessionEnd> {
-        let half_life = u64::try_from(self.credentials.shown.validity().half_life().0);
-        if half_life.unwrap_or(0) > wall_millis() {
+        if self.credentials.renewal_due_in(wall_millis()) > 0 {
             line.next_renewal = self.next_renewal();
             return Ok(());
         }
@@ -258,12 +259,15 @@ impl<'a> Session<'a> {
         answer: Result<Renewed, Status>,
     ) -> Result<(), SessionEnd> {
         let taken = answer.map_err(|status| said(&status)).and_then(|fresh| {
-            let renewed = self.credentials.renew(fresh.certificate_pem, fresh.ca_pem);
+            let (cert_pem, ca_pem) = (fresh.certificate_pem, fresh.ca_pem);
+            let renewed = self.credentials.renew(cert_pem, ca_pem, wall_millis());
             renewed.map_err(|error| error.to_string())
         });
         match taken {
             Ok(()) => {
-                line.next_renewal = self.next_renewal();
+                // Whatever the clocks of both sides say, not again at once.
+                let rest = Instant::now() + RENEWAL_REST;
+                line.next_renewal = self.next_renewal().map(|due| due.max(rest));
                 let renewed = LinkEvent::Renewed(self.credentials.kept.clone());
                 self.ends.events.send(renewed).await.map_err(|_| SessionEnd::Closed)
             }

@@ -131,7 +131,7 @@ pub(crate) struct FakeController {
 #[derive(Clone)]
 pub(crate) struct Behaviour {
     pub(crate) welcome: Welcome,
-    /// Life left on certificates it hands out.
+    /// Life left on certificates it hands out; they are dated back by as much.
     pub(crate) certificate_life: Duration,
     /// What an artifact consists of; a stream of it breaks off after this many bytes.
     pub(crate) artifact: Vec<u8>,
@@ -251,7 +251,7 @@ impl AgentApi for Api {
 
     async fn renew(&self, host: HostId, csr: Vec<u8>) -> Result<Renewed, Status> {
         let life = self.behaviour.certificate_life;
-        let (_, certificate_pem) = self.authority.sign(&csr, Duration::ZERO, life);
+        let (_, certificate_pem) = self.authority.sign(&csr, life, life);
         self.tell.send(Seen::Renewed(host)).await.unwrap();
         Ok(Renewed { certificate_pem, ca_pem: self.authority.pem() })
     }

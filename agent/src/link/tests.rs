@@ -208,6 +208,9 @@ async fn a_certificate_is_renewed_at_half_life_on_the_same_stream() {
     assert_eq!((fresh.host, &fresh.key_pem), (identity.host, &identity.key_pem));
     assert_ne!(fresh.cert_pem, identity.cert_pem);
     assert_eq!(controller.connections.load(Ordering::SeqCst), 1, "the stream was not dropped");
+    // Half of its life is over by its dates, and yet it is fresh: nothing is renewed again.
+    line.send(Ok(ControllerMessage::SendReport)).await.unwrap();
+    let Seen::Said(AgentMessage::Report(_)) = controller.next().await else { panic!("renewed") };
 
     // The next connection shows the new certificate and is let in with it.
     drop(line);

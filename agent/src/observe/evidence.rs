@@ -35,10 +35,12 @@ pub struct Evidence {
 }
 
 /// Weighs what is there: a panic record says most, then the watchdog's flag, then the marks of an
-/// orderly shutdown. `marked` is whether our own unit saw the shutdown.
+/// orderly shutdown. `records` are what the kernel kept of its log, newest first: the firmware
+/// may have cut one log into several. `marked` is whether our own unit saw the shutdown.
 #[must_use]
-pub fn last_end(root: &Root, panic_record: Option<&str>, marked: bool) -> BootCause {
-    if let Some(record) = panic_record.filter(|text| !text.trim().is_empty()) {
+pub fn last_end(root: &Root, records: &[String], marked: bool) -> BootCause {
+    let told = records.iter().filter(|text| !text.trim().is_empty());
+    if let Some(record) = told.min_by_key(|record| doubt(record)) {
         return BootCause::Panic { evidence: excerpt(record) };
     }
     if watchdog_reset_it(root) {
@@ -57,25 +59,59 @@ fn watchdog_reset_it(root: &Root) -> bool {
     root.names(dir).iter().filter_map(status).any(|bits| bits & CARD_RESET != 0)
 }
 
-/// The lines of a kernel log that say why it stopped: from the first that tells of trouble on.
+/// What tells that a kernel stopped, the surest first. "watchdog:" alone is no sign: every boot
+/// says hello with it.
+const SIGNS: [&str; 7] = [
+    "Kernel panic - not syncing",
+    "BUG:",
+    "Oops",
+    "general protection fault",
+    "Unable to handle kernel",
+    "soft lockup",
+    "hard LOCKUP",
+];
+
+/// How sure a record is to tell of a panic: 0 is surest.
+fn doubt(record: &str) -> usize {
+    SIGNS.iter().position(|sign| record.contains(sign)).unwrap_or(SIGNS.len())
+}
+
+/// What a person should read first: the line of the panic, then the log from the first trouble
+/// on, without the levels that the kernel puts in front.
 fn excerpt(record: &str) -> String {
-    const TROUBLE: [&str; 5] = ["Kernel panic", "BUG:", "Oops", "general protection", "watchdog:"];
-    let lines: Vec<&str> = record.lines().filter(|line| !line.trim().is_empty()).collect();
-    let start = lines.iter().position(|line| TROUBLE.iter().any(|sign| line.contains(sign)));
+    let lines: Vec<String> = record.lines().map(clean).filter(|line| !line.is_empty()).collect();
+    let headline = lines.iter().position(|line| line.contains(SIGNS[0]));
+    let trouble = lines.iter().position(|line| SIGNS.iter().any(|sign| line.contains(sign)));
     // Without a sign of trouble the end of the log is the nearest to it.
-    let start = start.unwrap_or(lines.len().saturating_sub(EXCERPT_LINES));
+    let start = trouble.unwrap_or(lines.len().saturating_sub(EXCERPT_LINES));
+    let from_trouble = lines.iter().enumerate().skip(start);
+    let chosen = headline
+        .and_then(|at| lines.get(at))
+        .into_iter()
+        .chain(from_trouble.filter(|(at, _)| Some(*at) != headline).map(|(_, line)| line));
     let mut out = String::new();
-    for line in lines.iter().skip(start).take(EXCERPT_LINES) {
-        let clean: String = line.chars().filter(|c| !c.is_control()).collect();
-        if out.len() + clean.len() + 1 > EXCERPT_BYTES {
+    for line in chosen.take(EXCERPT_LINES) {
+        if out.len() + line.len() + 1 > EXCERPT_BYTES {
             break;
         }
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&clean);
+        out.push_str(line);
     }
     out
+}
+
+/// A line without control characters and without a level such as `<6>`.
+fn clean(line: &str) -> String {
+    let text: String = line.trim().chars().filter(|c| !c.is_control()).take(400).collect();
+    let level = text.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    match level {
+        Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            rest.trim_start().to_owned()
+        }
+        _ => text,
+    }
 }
 
 /// What was found earlier in this boot.
@@ -119,25 +155,39 @@ mod tests {
     #[test]
     fn the_stronger_evidence_wins() {
         let quiet = FakeHost::new();
-        assert_eq!(last_end(&quiet.root(), None, false), BootCause::Unknown);
-        assert_eq!(last_end(&quiet.root(), Some("  \n"), false), BootCause::Unknown);
-        assert_eq!(last_end(&quiet.root(), None, true), BootCause::Operator);
+        assert_eq!(last_end(&quiet.root(), &[], false), BootCause::Unknown);
+        assert_eq!(last_end(&quiet.root(), &["  \n".into()], false), BootCause::Unknown);
+        assert_eq!(last_end(&quiet.root(), &[], true), BootCause::Operator);
 
         let reset = FakeHost::new().with("/sys/class/watchdog/watchdog0/bootstatus", "32\n");
-        assert_eq!(last_end(&reset.root(), None, true), BootCause::Watchdog);
-        let panic = last_end(&reset.root(), Some("Kernel panic - not syncing"), true);
-        assert_eq!(panic, BootCause::Panic { evidence: "Kernel panic - not syncing".into() });
+        assert_eq!(last_end(&reset.root(), &[], true), BootCause::Watchdog);
+        let records =
+            ["<6>[ 0.6] NMI watchdog: Enabled.", "<0>[ 9.1] Kernel panic - not syncing: x"];
+        let panic = last_end(&reset.root(), &records.map(str::to_owned), true);
+        let evidence = "[ 9.1] Kernel panic - not syncing: x".to_owned();
+        assert_eq!(panic, BootCause::Panic { evidence }, "an older part may hold the panic");
     }
 
     #[test]
-    fn an_excerpt_begins_where_the_trouble_does_and_is_bounded() {
-        let noise = "<6>[    1.0] usb 1-1: new device\n".repeat(300);
-        let text = format!("{noise}<0>[   10.9] Kernel panic - not syncing: no init\n{noise}");
-        let told = excerpt(&text);
-        assert!(told.starts_with("<0>[   10.9] Kernel panic - not syncing: no init\n"), "{told}");
+    fn an_excerpt_begins_with_the_panic_and_is_bounded() {
+        let noise = "<6>[    1.0] NMI watchdog: usb 1-1: new device\n".repeat(300);
+        let oops = "<1>[   10.1] BUG: kernel NULL pointer dereference\n<4>[   10.2] RIP: 0010:f\n";
+        let panic = "<0>[   10.9] Kernel panic - not syncing: Attempted to kill init!\n";
+        let told = excerpt(&format!("{noise}{oops}{panic}{noise}"));
+        let first: Vec<&str> = told.lines().take(3).collect();
+        assert_eq!(
+            first,
+            [
+                "[   10.9] Kernel panic - not syncing: Attempted to kill init!",
+                "[   10.1] BUG: kernel NULL pointer dereference",
+                "[   10.2] RIP: 0010:f",
+            ]
+        );
         assert!(told.len() <= EXCERPT_BYTES && told.lines().count() <= EXCERPT_LINES);
+        assert_eq!(told.matches("Kernel panic").count(), 1);
         assert_eq!(excerpt(&noise).lines().count(), EXCERPT_LINES);
         assert_eq!(excerpt("BUG: \u{1b}[31mred"), "BUG: [31mred");
+        assert_eq!(excerpt("<none> of this"), "<none> of this");
     }
 
     #[test]

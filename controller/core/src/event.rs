@@ -109,7 +109,8 @@ pub enum HostChange {
         /// When it should be back.
         deadline: Timestamp,
     },
-    /// `Rebooting` or `Lost` → `Verifying`: it runs the wanted kernel.
+    /// `Rebooting` or `Lost` → `Verifying`: it runs the wanted kernel. From any phase before
+    /// that if the controller's memory was restored from before the permit.
     CameBack {
         /// The new boot.
         boot: BootId,

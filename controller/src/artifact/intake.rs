@@ -164,9 +164,6 @@ mod tests {
         let shelf = Shelf::open(dir.path()).unwrap();
         let mut intake = shelf.take(Digest::of(b"x"), 2, 0).await.unwrap();
         assert!(matches!(intake.write(b"xyz").await, Err(ArtifactError::Length { .. })));
-        assert!(matches!(
-            shelf.take(Digest::of(b"y"), 0, 0).await,
-            Err(ArtifactError::Size(0))
-        ));
+        assert!(matches!(shelf.take(Digest::of(b"y"), 0, 0).await, Err(ArtifactError::Size(0))));
     }
 }

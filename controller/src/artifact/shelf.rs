@@ -54,7 +54,9 @@ pub enum ArtifactError {
         announced: u64,
     },
     /// The bytes are not the ones that were announced.
-    #[error("the file has the digest {found}, not {wanted}: it was damaged on its way or is another file; nothing was kept, upload it again")]
+    #[error(
+        "the file has the digest {found}, not {wanted}: it was damaged on its way or is another file; nothing was kept, upload it again"
+    )]
     Digest {
         /// Announced.
         wanted: Digest,
@@ -173,9 +175,7 @@ impl Shelf {
             return Err(ArtifactError::Beyond { digest, size, offset });
         }
         let mut file = File::open(&path).await.map_err(ArtifactError::disk("open", &path))?;
-        file.seek(io::SeekFrom::Start(offset))
-            .await
-            .map_err(ArtifactError::disk("read", &path))?;
+        file.seek(io::SeekFrom::Start(offset)).await.map_err(ArtifactError::disk("read", &path))?;
         let (pieces, stream) = tokio::sync::mpsc::channel(AHEAD);
         tokio::spawn(async move {
             loop {

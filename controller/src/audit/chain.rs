@@ -49,7 +49,10 @@ pub fn verify<E>(
         let problem = if seq != wanted {
             Some((wanted, format!("entry {wanted} is missing, the next one is {seq}")))
         } else if hash_now.to_string() != hash {
-            Some((seq, "its text does not fit its hash: it, or one before it, was changed".to_owned()))
+            Some((
+                seq,
+                "its text does not fit its hash: it, or one before it, was changed".to_owned(),
+            ))
         } else {
             None
         };

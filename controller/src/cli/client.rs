@@ -58,9 +58,8 @@ impl Client {
         identity: Option<&Identity>,
         limit: Duration,
     ) -> Result<Self, Failure> {
-        let config = tls::client_config(ca_pem, identity).map_err(|error| {
-            Failure::usage("cannot set up the connection").caused_by(&error)
-        })?;
+        let config = tls::client_config(ca_pem, identity)
+            .map_err(|error| Failure::usage("cannot set up the connection").caused_by(&error))?;
         let connecting = tls::connect(controller, config);
         let channel = match tokio::time::timeout(limit, connecting).await {
             Ok(Ok(channel)) => channel,
@@ -97,7 +96,9 @@ pub fn refusal(controller: &str, what: impl Into<String>, status: &Status) -> Fa
     }
     let failure = Failure::new(exit, what).because(told(status));
     match exit {
-        Exit::Denied => failure.next("`wavegate token create --operator NAME --role ROLE` by an admin gives the right to"),
+        Exit::Denied => failure.next(
+            "`wavegate token create --operator NAME --role ROLE` by an admin gives the right to",
+        ),
         Exit::TimedOut => failure.next("give it longer with `--timeout`"),
         _ => failure,
     }

@@ -43,8 +43,10 @@ impl Context {
                 .caused_by(&error)
                 .next("give another with `--context FILE`; `wavegate operator enroll` makes one")
         })?;
-        let context: Self = super::yaml::parse(&path.display().to_string(), &text)
-            .map_err(|failure| failure.next("a context file holds `controller`, `ca`, `certificate` and `key`"))?;
+        let context: Self =
+            super::yaml::parse(&path.display().to_string(), &text).map_err(|failure| {
+                failure.next("a context file holds `controller`, `ca`, `certificate` and `key`")
+            })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self {
             controller: context.controller,
@@ -83,8 +85,7 @@ impl Context {
         if let Some(path) = given {
             return Ok(path.to_owned());
         }
-        let places: Vec<PathBuf> =
-            user_file().into_iter().chain([PathBuf::from(FRESH)]).collect();
+        let places: Vec<PathBuf> = user_file().into_iter().chain([PathBuf::from(FRESH)]).collect();
         places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
             let looked: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
             Failure::usage("no controller to talk to is known here")

@@ -25,7 +25,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(36..=2000))]
     hosts: u32,
     /// How many times faster than real hosts the simulated ones are
-    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=600))]
+    #[arg(long, default_value_t = 80, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=600))]
     speed: u32,
     /// End when the outcome is known, also on a terminal; elsewhere it always does
     #[arg(long)]

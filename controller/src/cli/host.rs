@@ -73,8 +73,10 @@ pub struct Change {
 
 /// Which hosts, of which rollout.
 #[derive(Debug, Args)]
-#[command(override_usage = "wavegate host exclude HOST... --rollout ROLLOUT --reason TEXT\n       \
-    wavegate host exclude --selector LABELS --rollout ROLLOUT --reason TEXT")]
+#[command(
+    override_usage = "wavegate host exclude HOST... --rollout ROLLOUT --reason TEXT\n       \
+    wavegate host exclude --selector LABELS --rollout ROLLOUT --reason TEXT"
+)]
 pub struct Exclude {
     #[command(flatten)]
     targets: Targets,
@@ -107,7 +109,7 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
     if page.next.is_some() {
         session.output.say(text::remaining(&page));
     } else if page.hosts.is_empty() {
-        session.output.say("no host fits; `wavegate token create --name HOST` lets one join");
+        session.output.say("no host fits; `wavegate token create --host NAME` lets one join");
     }
     Ok(())
 }
@@ -149,11 +151,10 @@ async fn show(args: &One, session: &Session) -> Result<(), Failure> {
 
 async fn why(args: &One, session: &Session) -> Result<(), Failure> {
     let mut client = session.client().await?;
-    let why = client
-        .calls
-        .why_host(&WhyHost { host: args.host.clone() })
-        .await
-        .map_err(|status| client.failed(format!("cannot tell of host {}", args.host), &status))?;
+    let why =
+        client.calls.why_host(&WhyHost { host: args.host.clone() }).await.map_err(|status| {
+            client.failed(format!("cannot tell of host {}", args.host), &status)
+        })?;
     let paint = Paint(session.output.colour);
     session.output.data(&why, || text::why(&why, time::now(), paint))
 }

@@ -25,8 +25,10 @@ pub enum Command {
 
 /// The kernel and where hosts get it from.
 #[derive(Debug, Args)]
-#[command(override_usage = "wavegate kernel add NAME --kernel RELEASE --package PACKAGE --reason TEXT\n       \
-    wavegate kernel add NAME --kernel RELEASE --artifact FILE --reason TEXT")]
+#[command(
+    override_usage = "wavegate kernel add NAME --kernel RELEASE --package PACKAGE --reason TEXT\n       \
+    wavegate kernel add NAME --kernel RELEASE --artifact FILE --reason TEXT"
+)]
 pub struct Add {
     /// Name of the release, as specifications will call it
     name: String,

@@ -19,6 +19,8 @@ pub mod rollout;
 pub mod root;
 pub mod session;
 pub mod spec_file;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod topics;
 pub mod upload;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wavegate_common::view::{OperatorEnrolled, Role};
 use wavegate_common::Timestamp;
+use wavegate_common::view::{OperatorEnrolled, Role};
 use wavegate_proto::operator::ask::EnrollOperator;
 use wavegate_proto::tls::{self, HostKey};
 
@@ -33,7 +33,7 @@ pub struct Enroll {
     /// `host:port` of the controller
     #[arg(long, value_name = "ADDRESS")]
     controller: String,
-    /// Certificate of the controller's CA: ca.crt of its data directory
+    /// Certificate of the controller's CA: ca.pem of its data directory
     #[arg(long, value_name = "FILE")]
     ca_file: PathBuf,
     /// File that holds the token; `-` is stdin
@@ -70,12 +70,12 @@ async fn enroll(args: &Enroll, session: &Session) -> Result<(), Failure> {
         Failure::usage(format!("cannot read {}", args.ca_file.display())).caused_by(&error)
     })?;
     let token = token(&args.token_file)?;
-    let key = HostKey::generate().map_err(|e| Failure::new(Exit::Failed, "cannot make a key").caused_by(&e))?;
+    let key = HostKey::generate()
+        .map_err(|e| Failure::new(Exit::Failed, "cannot make a key").caused_by(&e))?;
     let csr = key
         .csr()
         .map_err(|e| Failure::new(Exit::Failed, "cannot make a signing request").caused_by(&e))?;
-    let mut client =
-        Client::open(&args.controller, &ca_pem, None, session.call_limit()).await?;
+    let mut client = Client::open(&args.controller, &ca_pem, None, session.call_limit()).await?;
     let enrolled = client
         .calls
         .enroll_operator(&EnrollOperator { token, csr })
@@ -93,7 +93,7 @@ async fn enroll(args: &Enroll, session: &Session) -> Result<(), Failure> {
             "you are {} ({}) until {}; the context is {}\n",
             view.name,
             view.role,
-            time::both(view.not_after, time::now()),
+            time::absolute(view.not_after),
             view.context.display()
         )
     })
@@ -140,13 +140,14 @@ fn keep(
             .next("the token is used up now: ask for another and try again with `--dir DIR`")
     };
     std::fs::create_dir_all(dir).map_err(|e| failed(&e))?;
-    tls::write_secret(&dir.join("operator.key"), key.to_pem().as_bytes()).map_err(|e| failed(&e))?;
+    tls::write_secret(&dir.join("operator.key"), key.to_pem().as_bytes())
+        .map_err(|e| failed(&e))?;
     tls::write_public(&dir.join("operator.crt"), enrolled.certificate_pem.as_bytes())
         .map_err(|e| failed(&e))?;
-    tls::write_public(&dir.join("ca.crt"), enrolled.ca_pem.as_bytes()).map_err(|e| failed(&e))?;
+    tls::write_public(&dir.join("ca.pem"), enrolled.ca_pem.as_bytes()).map_err(|e| failed(&e))?;
     let written = Context {
         controller: controller.to_owned(),
-        ca: "ca.crt".into(),
+        ca: "ca.pem".into(),
         certificate: "operator.crt".into(),
         key: "operator.key".into(),
         name: Some(enrolled.name.clone()),

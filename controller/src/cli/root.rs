@@ -26,7 +26,7 @@ use super::{
     disable_help_subcommand = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Try it without any host: `wavegate demo`\nExit codes: `wavegate help exit-codes`"
+    after_help = "Try it without any host: `wavegate demo`\nExit codes: `wavegate help exit-codes`; a rollout's file: `wavegate help rollout-spec`"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -103,7 +103,7 @@ enum Command {
     Completion(completion::Completion),
     /// Print or write the manual pages
     Man(man::Man),
-    /// Help for a command, or `exit-codes`
+    /// Help for a command, or one of the pages exit-codes and rollout-spec
     Help(topics::Help),
     /// Print the version
     Version(version::Version),
@@ -207,7 +207,8 @@ mod tests {
             // The global options are the same everywhere: once is enough.
             let hide = if name == "wavegate" { "" } else { "Global options:" };
             let help = command.render_help().to_string();
-            let own = if hide.is_empty() { &help[..] } else { help.split(hide).next().unwrap_or("") };
+            let own =
+                if hide.is_empty() { &help[..] } else { help.split(hide).next().unwrap_or("") };
             all.push_str(&format!("==== {name}\n{}\n", own.trim_end()));
             let mut below: Vec<_> = command.get_subcommands().cloned().collect();
             below.reverse();

@@ -68,7 +68,9 @@ impl Session {
             tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
                 let span = Millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
                 Err(Failure::new(Exit::TimedOut, format!("there was no answer within {span}"))
-                    .next("give it longer with `--timeout`; nothing is half done: ask again to see"))
+                    .next(
+                        "give it longer with `--timeout`; nothing is half done: ask again to see",
+                    ))
             })
         })
     }

@@ -22,7 +22,8 @@ pub fn read(path: &Path) -> Result<RolloutSpec, Failure> {
     let result = if stdin {
         std::io::stdin().lock().take(BYTES_MOST + 1).read_to_string(&mut text)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(BYTES_MOST + 1).read_to_string(&mut text))
+        std::fs::File::open(path)
+            .and_then(|file| file.take(BYTES_MOST + 1).read_to_string(&mut text))
     };
     result.map_err(|error| {
         Failure::usage(format!("cannot read the specification {name}"))
@@ -42,7 +43,7 @@ pub fn read(path: &Path) -> Result<RolloutSpec, Failure> {
 /// With every place that is wrong.
 pub fn parse(file: &str, text: &str) -> Result<RolloutSpec, Failure> {
     let spec: RolloutSpec = yaml::parse(file, text).map_err(|failure| {
-        failure.next("`docs/reference/rollout-spec.md` lists the fields; only `name`, `release` and `selector` must be there")
+        failure.next("`wavegate help rollout-spec` shows every field with its default")
     })?;
     let problems = spec.problems();
     if problems.is_empty() {
@@ -82,7 +83,11 @@ mod tests {
             (format!("{GOOD}bakes: 1h\n"), "june.yaml:4:1", "bake"),
             (format!("{GOOD}bake: 1x\n"), "june.yaml:4:7", "is not a duration"),
             (format!("{GOOD}waves: [1%, 50]\n"), "june.yaml:4:", "is not a share"),
-            (format!("{GOOD}waves: [5%, 1%, 100%]\n"), "june.yaml:4:13", "more than the wave before"),
+            (
+                format!("{GOOD}waves: [5%, 1%, 100%]\n"),
+                "june.yaml:4:13",
+                "more than the wave before",
+            ),
             (format!("{GOOD}waves:\n- 5%\n- 50%\n"), "june.yaml:4:1", "the last wave must be 100%"),
             (format!("{GOOD}method: magic\n"), "june.yaml:4:9", "kexec"),
             (format!("{GOOD}canary:\n  per_class: 0\n  at_least: 0\n"), "june.yaml:5:3", "waive"),

@@ -25,11 +25,11 @@ pub enum Command {
 
 /// For whom a token is, and for how long.
 #[derive(Debug, Args)]
-#[command(override_usage = "wavegate token create --name HOST --reason TEXT\n       \
+#[command(override_usage = "wavegate token create --host NAME --reason TEXT\n       \
     wavegate token create --selector LABELS --reason TEXT\n       \
     wavegate token create --operator PERSON [--role ROLE] --reason TEXT")]
 #[command(after_help = "The secret is shown this once. On the host: \
-    `wavegate-agent enroll --token-file FILE --controller HOST:PORT --ca-file ca.crt`")]
+    `wavegate-agent enroll --token-file FILE --controller HOST:PORT --ca-file ca.pem`")]
 pub struct Create {
     #[command(flatten)]
     holder: Holder,
@@ -47,8 +47,8 @@ pub struct Create {
 #[group(required = true, multiple = false)]
 struct Holder {
     /// The host of this name
-    #[arg(long, value_name = "HOST")]
-    name: Option<String>,
+    #[arg(long, value_name = "NAME", visible_alias = "name")]
+    host: Option<String>,
     /// Any one host with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<Selector>,
@@ -79,8 +79,8 @@ pub(super) fn run(command: &Command, session: &Session) -> Result<Exit, Failure>
 
 impl Create {
     fn binding(&self) -> Option<TokenBinding> {
-        let Holder { name, selector, operator } = &self.holder;
-        match (name, selector, operator) {
+        let Holder { host, selector, operator } = &self.holder;
+        match (host, selector, operator) {
             (Some(name), _, _) => Some(TokenBinding::Host { name: name.clone() }),
             (_, Some(selector), _) => Some(TokenBinding::Hosts { selector: selector.clone() }),
             (_, _, Some(name)) => {
@@ -94,7 +94,7 @@ impl Create {
 async fn create(args: &Create, session: &Session) -> Result<(), Failure> {
     let Some(binding) = args.binding() else {
         return Err(Failure::usage("a token is for somebody")
-            .next("give `--name HOST`, `--selector LABELS` or `--operator PERSON`"));
+            .next("give `--host NAME`, `--selector LABELS` or `--operator PERSON`"));
     };
     let ask = CreateToken { binding, life: args.life, reason: reason(&args.reason.reason)? };
     let mut client = session.client().await?;
@@ -107,7 +107,7 @@ async fn create(args: &Create, session: &Session) -> Result<(), Failure> {
         "token {} for {}, until {}; it is shown this once",
         made.token.id,
         made.token.binding,
-        time::both(made.token.expires, time::now())
+        time::absolute(made.token.expires)
     ));
     session.output.data(&made, || format!("{}\n", made.secret))
 }

@@ -7,10 +7,13 @@ use super::failure::Failure;
 use super::output::print;
 use super::root::tree;
 
-/// Help for a command, or a page: `exit-codes`.
+/// A specification with every field at its default, but for those that must be there.
+const SPEC_PAGE: &str = include_str!("rollout-spec.yaml");
+
+/// Help for a command, or a page: `exit-codes`, `rollout-spec`.
 #[derive(Debug, Args)]
 pub struct Help {
-    /// A command, as in `rollout why`, or `exit-codes`
+    /// A command, as in `rollout why`, or `exit-codes`, or `rollout-spec`
     words: Vec<String>,
 }
 
@@ -20,10 +23,10 @@ pub(super) fn run(args: &Help) -> Result<Exit, Failure> {
 }
 
 fn text(words: &[String]) -> Result<String, Failure> {
-    if let [word] = words
-        && word == "exit-codes"
-    {
-        return Ok(Exit::page());
+    match words {
+        [word] if word == "exit-codes" => return Ok(Exit::page()),
+        [word] if word == "rollout-spec" => return Ok(SPEC_PAGE.to_owned()),
+        _ => {}
     }
     let mut command = tree();
     command.build();
@@ -31,7 +34,7 @@ fn text(words: &[String]) -> Result<String, Failure> {
     for word in words {
         command = command.find_subcommand(word).cloned().ok_or_else(|| {
             Failure::usage(format!("`{name}` has no command `{word}`"))
-                .next(format!("`{name} --help` lists its commands; `exit-codes` is a page too"))
+                .next(format!("`{name} --help` lists its commands; `exit-codes` and `rollout-spec` are pages too"))
         })?;
         name = format!("{name} {word}");
     }
@@ -44,6 +47,13 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_page_of_the_specification_is_one_and_tells_the_truth() {
+        let full = crate::cli::spec_file::parse("page", SPEC_PAGE).unwrap();
+        let short = "name: june\nrelease: 6.1.0-56\nselector: role=web,site in (ams,fra),!spare\n";
+        assert_eq!(full, crate::cli::spec_file::parse("short", short).unwrap());
     }
 
     #[test]

@@ -122,7 +122,10 @@ impl Config {
             return bad("data_dir", "it is empty; name a directory".to_owned());
         }
         if policy.permit_life > PERMIT_LIFE || policy.permit_life.0 == 0 {
-            let problem = format!("{} is not allowed: a permit lives at most {PERMIT_LIFE}", policy.permit_life);
+            let problem = format!(
+                "{} is not allowed: a permit lives at most {PERMIT_LIFE}",
+                policy.permit_life
+            );
             return bad("policy.permit_life", problem);
         }
         let year = Millis::hours(24 * 400);
@@ -198,7 +201,10 @@ mod tests {
             ("policy:\n  attempt: 3\n", &["controller.yaml:2:3", "attempt"]),
             ("listen: [\n", &["controller.yaml:"]),
             ("listen: here\n", &["controller.yaml:1:"]),
-            ("policy: {permit_life: 10s}\n", &["controller.yaml: policy.permit_life", "at most 5s"]),
+            (
+                "policy: {permit_life: 10s}\n",
+                &["controller.yaml: policy.permit_life", "at most 5s"],
+            ),
             ("heartbeat_every: 1m\n", &["policy.stale_after", "two heartbeats"]),
             ("drive_every: 1ms\n", &["drive_every", "between 10ms"]),
         ] {

@@ -38,9 +38,10 @@ impl ControllerProcess {
         let mut this = Self { dir: dir.to_owned(), listen, child };
         let client = this.ready().await?;
         // From now on it keeps its port over restarts, as a real one does.
-        this.listen = client.controller.parse().map_err(|_| {
-            broken(dir, &format!("its address `{}` is none", client.controller))
-        })?;
+        this.listen = client
+            .controller
+            .parse()
+            .map_err(|_| broken(dir, &format!("its address `{}` is none", client.controller)))?;
         Ok(this)
     }
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use wavegate_agent::link::{
-    Identity, LinkConfig, LinkEnds, LinkEvent, Pace, Renewal, run_link,
-};
-use wavegate_common::{HostReport, PermitRequest};
+use wavegate_agent::link::{Identity, LinkConfig, LinkEnds, LinkEvent, Pace, Renewal, run_link};
+use wavegate_common::{HostReport, Millis, PermitRequest};
 use wavegate_simfleet::{HostEvent, HostOutput, Moment, SimHost, Timer};
 
 use super::ground::Ground;
+
+/// No step of the very first boot takes longer: powering up is not what people came to see.
+const HURRY: Millis = Millis(400);
 
 /// What all hosts of a demo share.
 #[derive(Debug, Clone)]
@@ -68,6 +69,8 @@ pub(super) struct Driver {
     identity: Identity,
     world: World,
     timers: BinaryHeap<Reverse<(Moment, Timer)>>,
+    /// It has come up once.
+    powered: bool,
     /// The agent runs.
     agent: bool,
     report: Option<Arc<HostReport>>,
@@ -78,7 +81,8 @@ impl Driver {
     /// A host that is off, with the identity it enrolled with.
     pub(super) fn new(host: SimHost, identity: Identity, world: World) -> Self {
         let timers = BinaryHeap::new();
-        Self { host, identity, world, timers, agent: false, report: None, line: None }
+        let (powered, agent) = (false, false);
+        Self { host, identity, world, timers, powered, agent, report: None, line: None }
     }
 
     /// Powers the host up after a while and drives it until the task is dropped.
@@ -90,9 +94,8 @@ impl Driver {
             let due = self.timers.peek().map(|Reverse((at, timer))| (*at, *timer));
             tokio::select! {
                 () = wait(&self.world, due.map(|(at, _)| at)) => {
-                    if let Some((at, timer)) = due {
+                    if let Some((_, timer)) = due {
                         self.timers.pop();
-                        let _ = at;
                         self.feed(HostEvent::Timer(timer));
                     }
                 }
@@ -122,8 +125,11 @@ impl Driver {
         let outputs = self.host.handle(self.world.now(), event);
         for output in outputs {
             match output {
-                HostOutput::At(at, timer) => self.timers.push(Reverse((at, timer))),
-                HostOutput::AgentUp => self.agent = true,
+                HostOutput::At(at, timer) => {
+                    let at = if self.powered { at } else { at.min(self.world.now().after(HURRY)) };
+                    self.timers.push(Reverse((at, timer)));
+                }
+                HostOutput::AgentUp => (self.agent, self.powered) = (true, true),
                 HostOutput::AgentDown => {
                     self.agent = false;
                     (self.report, self.line) = (None, None);
@@ -154,8 +160,7 @@ impl Driver {
             self.line = None;
             return;
         }
-        let Some(report) = self.report.clone().filter(|_| self.agent && self.line.is_none())
-        else {
+        let Some(report) = self.report.clone().filter(|_| self.agent && self.line.is_none()) else {
             return;
         };
         let (report_end, report) = watch::channel(report);

@@ -145,7 +145,8 @@ impl Inner {
             violations.push(format!("{duplicate_reboots} reboots were carried out twice"));
         }
         Sums {
-            on_target: self.running.values().filter(|kernel| **kernel == self.target).count() as u64,
+            on_target: self.running.values().filter(|kernel| **kernel == self.target).count()
+                as u64,
             exposed: self.exposed.len() as u64,
             harmed: self.harmed.len() as u64,
             commanded_reboots: self.tally.commanded_reboots(),

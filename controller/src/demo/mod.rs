@@ -6,8 +6,11 @@
 //! controller believes. It deliberately has no way into the controller but the operators' API.
 
 mod controller;
+mod directory;
 mod driver;
+mod ending;
 mod fleet;
+mod follow;
 mod ground;
 mod outcome;
 mod recipe;

@@ -9,7 +9,7 @@ use wavegate_common::{
 use wavegate_core::Policy;
 
 /// Checks must pass for so long.
-pub(super) const SOAK: Millis = Millis(1_500);
+pub(super) const SOAK: Millis = Millis(1_200);
 /// A host that is not back after so long is lost.
 pub(super) const BOOT_LIMIT: Millis = Millis::secs(28);
 /// Hosts of a rack that may be down together.

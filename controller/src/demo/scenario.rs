@@ -91,7 +91,6 @@ impl Scenario {
         let boot = if self == Self::CrashLoop { CRASH_BOOT } else { SLOW_BOOT };
         let span = Span { min: boot, max: boot };
         for profile in profiles.iter_mut().filter(|profile| profile.class() == class) {
-            // Powering up at the beginning is not part of the story.
             profile.timing = Timing { kexec: span, firmware: span, ..profile.timing };
         }
         (Physics::healthy().with(kernel, Some(&class), behaviour), Some(class))

@@ -118,10 +118,17 @@ fn news(last: Option<&RolloutView>, view: &RolloutView) -> Vec<String> {
 
 fn rollout_page(view: &RolloutView, racks: &[String], paint: Paint) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} {}  {}", view.name, paint.phase(&view.standing.phase), counts(&view.hosts));
+    let _ = writeln!(
+        out,
+        "{} {}  {}",
+        view.name,
+        paint.phase(&view.standing.phase),
+        counts(&view.hosts)
+    );
     let mut waves = String::from("waves  ");
     for wave in &view.waves {
-        let name = if wave.index == 0 { "canary".to_owned() } else { format!("wave {}", wave.index) };
+        let name =
+            if wave.index == 0 { "canary".to_owned() } else { format!("wave {}", wave.index) };
         let _ = write!(waves, " {name} {}/{}", wave.updated, wave.hosts);
         if wave.under_way > 0 {
             let _ = write!(waves, " (+{})", wave.under_way);

@@ -10,26 +10,28 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wavegate_agent::machine::MachineConfig;
 use wavegate_common::view::{RolloutView, RolloutWhyView};
-use wavegate_common::{Millis, RolloutPhase, Scope};
+use wavegate_common::{Millis, RolloutPhase};
 use wavegate_proto::operator::ask::{
-    AddKernel, ApplyRollout, GetRollout, PlanRollout, WatchRollout, WhyRollout,
+    AddKernel, ApplyRollout, GetRollout, PlanRollout, WhyRollout,
 };
-use wavegate_simfleet::{Fleet, Timing};
+use wavegate_simfleet::{EPOCH, Fleet, Timing};
 
 use super::controller::ControllerProcess;
+use super::directory::Directory;
 use super::driver::World;
+use super::ending::{epilogue, outcome};
 use super::fleet::{raise, settled};
-use super::ground::{Ground, Sums};
-use super::outcome::{DemoHosts, DemoOutcome, DemoRollout, DemoWave};
+use super::follow::follow;
+use super::ground::Ground;
+use super::outcome::DemoOutcome;
 use super::recipe;
 use super::scenario::{CUT, Scenario};
 use super::show::Show;
-use crate::cli::client::{Client, reason};
+use crate::cli::client::reason;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::render::paint::Paint;
-use crate::cli::render::{time, why as why_text};
+use crate::cli::render::time;
 use crate::cli::rollout::exit_of;
 
 /// A demo that takes longer than this is broken, also on a busy machine.
@@ -124,7 +126,9 @@ async fn set<'a>(
 ) -> Result<Stage<'a>, Failure> {
     let scenario = settings.scenario.unwrap_or_default();
     let mut profiles = Fleet::demo(settings.hosts, settings.seed).profiles;
+    let clock_offset = time::now().0.saturating_sub(EPOCH.0);
     for profile in &mut profiles {
+        profile.clock_offset = clock_offset;
         profile.timing = Timing::default().faster(settings.speed);
         profile.config = MachineConfig {
             min_reboot_gap: Millis(0),
@@ -163,7 +167,8 @@ async fn set<'a>(
         cut: cut_seen,
     };
     let ca_pem = ca(&controller)?;
-    let hosts = raise(profiles, &Arc::new(physics), settings.seed, &ca_pem, &client, &world).await?;
+    let hosts =
+        raise(profiles, &Arc::new(physics), settings.seed, &ca_pem, &client, &world).await?;
     show.event(&format!("{} hosts have enrolled, each with its own token and key", hosts.len()));
     settled(&mut client, settings.hosts, |_| {}).await?;
     show.event("every host has reported that it is well");
@@ -229,8 +234,9 @@ impl Stage<'_> {
                     return Ok(view.name);
                 }
                 // The last reports came in between; plan again, as a person would.
-                Err(status) if tries < 5 && status.code() == tonic::Code::FailedPrecondition
-                    || status.code() == tonic::Code::Aborted => {}
+                Err(status)
+                    if tries < 5 && status.code() == tonic::Code::FailedPrecondition
+                        || status.code() == tonic::Code::Aborted => {}
                 Err(status) => return Err(client.failed("the rollout was not begun", &status)),
             }
         }
@@ -277,8 +283,7 @@ impl Stage<'_> {
     }
 
     fn is_time_to_cut(&self, view: &RolloutView) -> bool {
-        self.rack.is_some()
-            && matches!(view.standing.phase_detail, RolloutPhase::Rolling { .. })
+        self.rack.is_some() && matches!(view.standing.phase_detail, RolloutPhase::Rolling { .. })
     }
 
     fn cut(&mut self) {
@@ -324,9 +329,11 @@ impl Stage<'_> {
     }
 }
 
-/// Staged hosts hold nothing and wait for their turn: only those that are away count.
+/// Whether nobody is away but those who will not come back by themselves. Staged hosts hold
+/// nothing and wait for their turn.
 fn resting(view: &RolloutView) -> bool {
-    view.down_by_domain.iter().all(|load| load.down == 0)
+    let racks = view.down_by_domain.iter().filter(|load| load.domain.key == "rack");
+    racks.map(|load| load.down).sum::<u64>() <= view.hosts.lost + view.hosts.failed
 }
 
 async fn at(moment: Option<Instant>) {
@@ -336,178 +343,3 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Sends every state of the rollout on, whatever happens to the controller meanwhile.
-async fn follow(context: PathBuf, name: String, views: mpsc::Sender<RolloutView>) {
-    loop {
-        let _ = follow_once(&context, &name, &views).await;
-        if views.is_closed() {
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn follow_once(
-    context: &Path,
-    name: &str,
-    views: &mpsc::Sender<RolloutView>,
-) -> Option<()> {
-    const SILENCE: Duration = Duration::from_secs(15);
-    let context = crate::cli::context::Context::load(context).ok()?;
-    let mut client = Client::connect(&context, Duration::from_secs(2)).await.ok()?;
-    let ask = WatchRollout { rollout: name.to_owned() };
-    let mut stream = timeout(SILENCE, client.calls.watch_rollout(&ask)).await.ok()?.ok()?;
-    loop {
-        let view = timeout(SILENCE, stream.view()).await.ok()?.ok()??;
-        views.send(view).await.ok()?;
-    }
-}
-
-fn outcome(
-    scenario: Scenario,
-    seed: u64,
-    view: &RolloutView,
-    sums: &Sums,
-    begun: Instant,
-) -> DemoOutcome {
-    let counts = &view.hosts;
-    let settled = counts.updated + counts.failed + counts.lost + counts.rolled_back;
-    DemoOutcome {
-        scenario: scenario.name().to_owned(),
-        seed,
-        rollout: DemoRollout {
-            phase: view.standing.phase.clone(),
-            reason: view.standing.reason.clone(),
-            scope: scope(&view.standing.phase_detail),
-            waves: view
-                .waves
-                .iter()
-                .map(|wave| DemoWave {
-                    index: wave.index,
-                    share: u64::from(wave.share.0),
-                    hosts: wave.hosts,
-                    verdict: wave.verdict.clone(),
-                })
-                .collect(),
-        },
-        hosts: DemoHosts {
-            total: counts.total,
-            updated: counts.updated,
-            failed: counts.failed,
-            lost: counts.lost,
-            rolled_back: counts.rolled_back,
-            pending: counts.total.saturating_sub(settled),
-        },
-        exposed_hosts: sums.exposed,
-        harmed_hosts: sums.harmed,
-        max_down_by_domain: sums.max_down_by_domain.clone(),
-        commanded_reboots: sums.commanded_reboots,
-        duplicate_reboots: sums.duplicate_reboots,
-        violations: sums.violations.len() as u64,
-        wall_s: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-    }
-}
-
-fn scope(phase: &RolloutPhase) -> Option<String> {
-    use wavegate_common::PauseReason;
-    let RolloutPhase::Paused { reason: PauseReason::Gate { scope, .. }, .. } = phase else {
-        return None;
-    };
-    Some(match scope {
-        Scope::Rollout => "rollout".to_owned(),
-        Scope::Class(class) => format!("class:{class}"),
-        Scope::Domain(domain) => format!("domain:{domain}"),
-    })
-}
-
-/// The end in words.
-fn epilogue(outcome: &DemoOutcome, why: &RolloutWhyView, output: &Output) -> String {
-    let hosts = &outcome.hosts;
-    let mut out = why_text::why(why, time::now(), Paint(output.colour));
-    out.push_str(&format!(
-        "\n{} of {} hosts run the new kernel, {} tried it, {} came to harm; {} reboots, {} of them \
-         twice; {:.0} s\n",
-        hosts.updated,
-        hosts.total,
-        outcome.exposed_hosts,
-        outcome.harmed_hosts,
-        outcome.commanded_reboots,
-        outcome.duplicate_reboots,
-        outcome.wall_s
-    ));
-    out
-}
-
-/// The directory of a demo's controller.
-#[derive(Debug)]
-struct Directory {
-    path: PathBuf,
-    /// Ours to take away again.
-    temporary: bool,
-}
-
-impl Directory {
-    fn make(settings: &Settings) -> Result<Self, Failure> {
-        let temporary = settings.dir.is_none() && !settings.keep;
-        let path = match &settings.dir {
-            Some(dir) => dir.clone(),
-            None => std::env::temp_dir().join(format!("wavegate-demo-{}", std::process::id())),
-        };
-        let failed = |error: &std::io::Error| {
-            Failure::new(Exit::Failed, format!("cannot make {}", path.display())).caused_by(error)
-        };
-        if settings.dir.is_some() && path.exists() {
-            let empty = std::fs::read_dir(&path).map_err(|e| failed(&e))?.next().is_none();
-            if !empty {
-                return Err(Failure::usage(format!("{} is not empty", path.display()))
-                    .next("a demo begins with a fresh controller: name another directory"));
-            }
-        }
-        std::fs::create_dir_all(&path).map_err(|e| failed(&e))?;
-        Ok(Self { path, temporary })
-    }
-
-    fn leave(self, output: &Output) {
-        if !self.temporary {
-            output.say(format!("the controller's directory is {}", self.path.display()));
-        }
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if self.temporary {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::render::samples;
-
-    #[test]
-    fn the_class_is_named_in_the_scope() {
-        let view = samples::paused();
-        let scope = scope(&view.standing.phase_detail).unwrap();
-        assert!(scope.starts_with("class:dell-inc."), "{scope}");
-    }
-
-    #[test]
-    fn a_directory_with_something_in_it_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("x"), "x").unwrap();
-        let settings = Settings {
-            scenario: None,
-            seed: 1,
-            hosts: 36,
-            speed: 60,
-            stay: false,
-            keep: false,
-            dir: Some(dir.path().to_owned()),
-        };
-        assert_eq!(Directory::make(&settings).unwrap_err().exit(), Exit::Usage);
-        assert!(dir.path().join("x").exists());
-    }
-}

@@ -96,6 +96,9 @@ pub enum Refusal {
     /// What is asked for cannot be as it is.
     #[error("{0}")]
     Invalid(String),
+    /// Something of that name is there already.
+    #[error("{0}")]
+    Taken(String),
     /// The fleet is not what it was when the plan was shown.
     #[error("{0}")]
     Moved(String),
@@ -129,6 +132,10 @@ impl Driver {
         ask: Ask,
     ) -> Result<Done, Refusal> {
         for _ in 0..5 {
+            // Another controller may have made what is asked about.
+            if self.store.generation().await? != self.world.generation {
+                self.reload().await?;
+            }
             let now = clock::now();
             let (draft, done) = self.draft_of(actor, reason, ask.clone(), now)?;
             match self.commit(draft).await {
@@ -137,7 +144,9 @@ impl Driver {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Refusal::Unavailable("another controller on the same store is faster; ask again".to_owned()))
+        Err(Refusal::Unavailable(
+            "another controller on the same store is faster; ask again".to_owned(),
+        ))
     }
 
     fn draft_of(
@@ -215,6 +224,13 @@ impl Driver {
                 spec.release
             ))
         })?;
+        let mut live = self.world.rollouts.iter();
+        if let Some(other) = live.find(|rollout| rollout.spec.name == spec.name) {
+            return Err(Refusal::Taken(format!(
+                "a rollout called `{}` is under way: {}; give this one another name",
+                spec.name, other.id
+            )));
+        }
         let fleet = Fleet::from(&self.world);
         let proposed = propose(&fleet, spec, &release.release, &actor.name, now)
             .map_err(|error| Refusal::NotNow(error.to_string()))?;
@@ -236,9 +252,14 @@ impl Driver {
     }
 
     fn why_not(&self, hash: Digest, proposed: &super::propose::Proposed) -> String {
-        let again = "plan again and look at it before you apply it";
+        let again = format!(
+            "plan again and look at it before you apply it (it would be plan {} now)",
+            proposed.hash
+        );
         let Some((_, id, shown)) = self.shown.iter().find(|(known, ..)| *known == hash) else {
-            return format!("no plan of this hash is known here: the fleet has moved, the specification is another, or the controller was restarted; {again}");
+            return format!(
+                "no plan of this hash is known here: the fleet has moved, the specification is another, or the controller was restarted; {again}"
+            );
         };
         let what = if *id == self.world.next_rollout {
             differences(shown, &proposed.membership, &self.world.inventory)

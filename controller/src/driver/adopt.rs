@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use wavegate_core::Rollout;
+
 use super::draft::Draft;
 use super::run::Driver;
 use crate::store::{Committed, StoreError};
@@ -70,7 +72,11 @@ impl Driver {
                 *place = after;
             }
         }
-        world.rollouts.retain(|rollout| !rollout.phase.is_over());
+        let (over, live) =
+            std::mem::take(&mut world.rollouts).into_iter().partition(|r| r.phase.is_over());
+        world.rollouts = live;
+        let over: Vec<Rollout> = over;
+        world.ended = over.into_iter().max_by_key(|rollout| rollout.id).or(world.ended.take());
         world.rollouts.sort_by_key(|rollout| rollout.id);
         for report in commit.reports {
             world.reports.insert(report.rollout, report);

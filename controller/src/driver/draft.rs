@@ -1,6 +1,7 @@
 //! What a plan comes to: events applied to copies, and the rows that follow.
 
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use wavegate_core::{Event, HostChange, IllegalTransition, Plan, Rollout, Rollout
 
 use super::pass::{permit_entry, permit_key};
 use super::world::World;
-use crate::audit::Entry;
+use crate::audit;
 use crate::store::{ChangedRollout, Commit, Header};
 
 /// A commit, and what the world will be after it.
@@ -61,19 +62,17 @@ impl Draft {
         Ok(draft)
     }
 
-    fn begin(
-        world: &World,
-        events: Vec<Event>,
-        now: Timestamp,
-    ) -> Result<Self, IllegalTransition> {
+    fn begin(world: &World, events: Vec<Event>, now: Timestamp) -> Result<Self, IllegalTransition> {
         let mut rollouts: BTreeMap<RolloutId, Rollout> = BTreeMap::new();
         let mut known_bad = Cow::Borrowed(&world.known_bad);
         for event in &events {
-            if !rollouts.contains_key(&event.rollout) {
-                let copy = world.rollout(event.rollout).cloned().ok_or_else(|| unknown(event))?;
-                rollouts.insert(event.rollout, copy);
-            }
-            let Some(rollout) = rollouts.get_mut(&event.rollout) else { continue };
+            let rollout = match rollouts.entry(event.rollout) {
+                Entry::Occupied(copied) => copied.into_mut(),
+                Entry::Vacant(place) => {
+                    let copy = world.rollout(event.rollout).cloned();
+                    place.insert(copy.ok_or_else(|| unknown(event))?)
+                }
+            };
             apply_to(rollout, event)?;
             // Most events teach nothing: the memory is copied only if one may.
             if teaches(event) {
@@ -179,7 +178,7 @@ fn difference(world: &World, after: &Rollout) -> ChangedRollout {
     ChangedRollout { header: Header::from(after), hosts }
 }
 
-fn summary(id: RolloutId, events: &[Event], now: Timestamp) -> Entry {
+fn summary(id: RolloutId, events: &[Event], now: Timestamp) -> audit::Entry {
     let mut words = Vec::new();
     let mut hosts = 0;
     for event in events.iter().filter(|event| event.rollout == id) {
@@ -197,5 +196,5 @@ fn summary(id: RolloutId, events: &[Event], now: Timestamp) -> Entry {
     if hosts > 0 {
         words.push(format!("{hosts} events of hosts"));
     }
-    Entry::by_controller(now, "plan.commit", id.to_string(), words.join(", "))
+    audit::Entry::by_controller(now, "plan.commit", id.to_string(), words.join(", "))
 }

@@ -128,6 +128,11 @@ impl DriverHandle {
         self.send(Message::Shown(hash, id, membership)).await
     }
 
+    /// Waits until the driver has ended, which it does only when told to, or by a fault.
+    pub async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     /// Lets the driver finish what it has and end.
     pub async fn stop(&self) {
         // If it has ended already, there is nothing to stop.

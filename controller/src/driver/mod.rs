@@ -10,6 +10,7 @@
 
 mod act;
 mod adopt;
+mod attach;
 mod draft;
 mod handle;
 mod message;

@@ -1,7 +1,7 @@
 //! One pass: plan, judge the plan, commit it, and only then tell anybody.
 
 use wavegate_common::{
-    AlertKind, Alert, Denied, Generation, PauseReason, PermitAnswer, PermitDecision, PermitRequest,
+    Alert, AlertKind, Denied, Generation, PauseReason, PermitAnswer, PermitDecision, PermitRequest,
     RolloutId, RolloutPhase, Scope, Timestamp,
 };
 use wavegate_core::{Event, RolloutChange, check, decide};
@@ -31,7 +31,10 @@ impl Driver {
                 Ok(()) => return,
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => {
-                    self.deny(&requests, &format!("the controller cannot write its store: {error}"));
+                    self.deny(
+                        &requests,
+                        &format!("the controller cannot write its store: {error}"),
+                    );
                     return;
                 }
             }
@@ -71,7 +74,7 @@ impl Driver {
     }
 
     /// A plan that breaks an invariant is not carried out: its rollouts pause, people are told.
-    async fn stop(
+    pub(super) async fn stop(
         &mut self,
         broken: &[(Option<RolloutId>, String)],
         requests: &[PermitRequest],
@@ -134,8 +137,10 @@ impl Driver {
             "a host has seen {seen}, the store was at {ours}: it is an old copy, restored from a backup"
         );
         tracing::warn!(reason, "lifting the generation");
-        let entry = Entry::by_controller(clock::now(), "store.lift", seen.next().to_string(), reason);
+        let entry =
+            Entry::by_controller(clock::now(), "store.lift", seen.next().to_string(), reason);
         self.world.generation = self.store.lift_generation(seen.next(), entry).await?;
+        self.published.send_replace(self.world.generation);
         self.ahead = None;
         Ok(())
     }
@@ -168,7 +173,9 @@ fn violation_alert(rollout: RolloutId, text: &str) -> Alert {
         key: format!("violation/{rollout}/{text}"),
         rollout,
         kind: AlertKind::Violation,
-        text: format!("rollout {rollout}: a plan broke an invariant and was not carried out: {text}"),
+        text: format!(
+            "rollout {rollout}: a plan broke an invariant and was not carried out: {text}"
+        ),
         scope: Scope::Rollout,
         hosts: Vec::new(),
     }

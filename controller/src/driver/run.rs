@@ -11,20 +11,17 @@ use wavegate_common::{BootId, Digest, Generation, HostId, PermitRequest, Rollout
 use wavegate_core::Policy;
 
 use super::handle::DriverHandle;
-use super::message::{Attach, Attached, Message};
+use super::message::Message;
 use super::propose::Membership;
 use super::world::World;
-use crate::audit::Entry;
 use crate::clock;
-use crate::dispatch::{LaneId, Lanes, lane};
+use crate::dispatch::Lanes;
 use crate::store::{HostFacts, Store, StoreError};
 
 /// Messages that may wait. Streams that bring more are made to wait themselves.
 const QUEUE: usize = 4_096;
 /// Messages taken in before a pass at most, so that a storm of reports does not put it off.
 const BATCH: usize = 4_096;
-/// An agent cannot be this many plans ahead of any backup; it is mistaken, or lies.
-const PLAUSIBLE_LEAD: u64 = 1 << 32;
 /// Plans shown to operators that are kept, to say what differs when one is applied.
 pub(super) const SHOWN: usize = 16;
 /// Keys of what was told already, before the oldest knowledge is thrown away.
@@ -58,15 +55,15 @@ pub(super) struct Driver {
     pub(super) shown: Vec<(Digest, RolloutId, Arc<Membership>)>,
     pub(super) published: watch::Sender<Generation>,
     /// The two boots that streams of a host named last, the older first.
-    boots: BTreeMap<HostId, (Option<BootId>, BootId)>,
+    pub(super) boots: BTreeMap<HostId, (Option<BootId>, BootId)>,
     /// When what each host was last heard of was kept, to write only what changed.
     kept: BTreeMap<HostId, i64>,
-    lanes_made: u64,
+    pub(super) lanes_made: u64,
     settings: DriverSettings,
 }
 
 /// When the next pass is due.
-enum Due {
+pub(super) enum Due {
     /// Nothing has come in.
     Beat,
     /// Something has; it may be gathered with more for a moment.
@@ -86,22 +83,8 @@ pub async fn start(
     let snapshot = store.snapshot().await?;
     let world = World::new(snapshot, Arc::clone(&settings.policy), clock::now());
     let (queue, inbox) = mpsc::channel(QUEUE);
-    let (published, generations) = watch::channel(world.generation);
-    let driver = Driver {
-        store: store.clone(),
-        world,
-        lanes: Lanes::default(),
-        facts: BTreeMap::new(),
-        permits: Vec::new(),
-        ahead: None,
-        told: BTreeSet::new(),
-        shown: Vec::new(),
-        published,
-        boots: BTreeMap::new(),
-        kept: BTreeMap::new(),
-        lanes_made: 0,
-        settings,
-    };
+    let driver = Driver::new(store.clone(), world, settings);
+    let generations = driver.published.subscribe();
     let cannot = |error: std::io::Error| {
         StoreError::Refused(format!("cannot start the driver's thread: {error}"))
     };
@@ -115,6 +98,25 @@ pub async fn start(
 }
 
 impl Driver {
+    pub(super) fn new(store: Store, world: World, settings: DriverSettings) -> Self {
+        let (published, _) = watch::channel(world.generation);
+        Self {
+            store,
+            world,
+            lanes: Lanes::default(),
+            facts: BTreeMap::new(),
+            permits: Vec::new(),
+            ahead: None,
+            told: BTreeSet::new(),
+            shown: Vec::new(),
+            published,
+            boots: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            lanes_made: 0,
+            settings,
+        }
+    }
+
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut beat = tokio::time::interval(self.settings.every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,7 +126,6 @@ impl Driver {
         let mut due = Due::Beat;
         loop {
             tokio::select! {
-                biased;
                 message = inbox.recv() => {
                     let Some(message) = message else { break };
                     let mut next = Some(message);
@@ -160,7 +161,7 @@ impl Driver {
         self.finish().await;
     }
 
-    async fn take(&mut self, message: Message, due: Due) -> Due {
+    pub(super) async fn take(&mut self, message: Message, due: Due) -> Due {
         match message {
             Message::Attach(attach, reply) => {
                 let _ = reply.send(self.attach(*attach).await);
@@ -175,7 +176,9 @@ impl Driver {
             }
             Message::Report(facts) => {
                 self.note_generation_of(facts.report.host, facts.report.generation).await;
-                self.world.put_facts(&facts);
+                if !self.world.put_facts(&facts) {
+                    return due;
+                }
                 self.facts.insert(facts.report.host, facts);
                 if matches!(due, Due::Now) { Due::Now } else { Due::Soon }
             }
@@ -208,82 +211,6 @@ impl Driver {
             }
             Message::Stop => due,
         }
-    }
-
-    async fn attach(&mut self, attach: Attach) -> Result<Attached, String> {
-        let Attach { host, hello, from } = attach;
-        if self.world.inventory.get(host).is_none() {
-            return Err("this host is not enrolled here; enrol it with a new token".to_owned());
-        }
-        if !self.note_generation_of(host, hello.generation).await {
-            return Err(format!(
-                "generation {} is far above anything this controller can have given",
-                hello.generation
-            ));
-        }
-        self.lanes_made += 1;
-        let id = LaneId(self.lanes_made);
-        let (end, stream) = lane(id, hello.boot_id, clock::now());
-        let order = self.world.orders.get(&host).cloned();
-        let replaced = self.lanes.open(host, end, order);
-        self.world.connected.insert(host);
-        let from = from.map(|from| from.to_string()).unwrap_or_default();
-        if self.was_left_before(host, hello.boot_id) {
-            let others = if replaced.is_some() { ", while its other stream was open" } else { "" };
-            let what = format!(
-                "it came in boot {}, which it had left before{others}: two machines hold this key",
-                hello.boot_id
-            );
-            self.suspect(host, &from, what).await;
-        }
-        let known = self.world.digests.get(&host).copied();
-        Ok(Attached { id, lane: stream, known, hosts: self.world.inventory.hosts().len() })
-    }
-
-    /// One machine never comes back into a boot that it has left; two with the same key do, in
-    /// turn.
-    fn was_left_before(&mut self, host: HostId, boot: BootId) -> bool {
-        match self.boots.get(&host).copied() {
-            Some((_, last)) if last == boot => false,
-            Some((before, last)) => {
-                self.boots.insert(host, (Some(last), boot));
-                before == Some(boot)
-            }
-            None => {
-                self.boots.insert(host, (None, boot));
-                false
-            }
-        }
-    }
-
-    async fn suspect(&mut self, host: HostId, from: &str, what: String) {
-        tracing::warn!(%host, from, what, "a host's key may have been copied");
-        if !self.told.insert(format!("clone/{host}")) {
-            return;
-        }
-        let mut entry =
-            Entry::by_controller(clock::now(), "host.clone_suspected", host.to_string(), what);
-        from.clone_into(&mut entry.from);
-        if let Err(error) = self.store.append_audit(entry).await {
-            self.wrote(Err(&error));
-        }
-    }
-
-    /// Notes the generation that a host has seen. False if it cannot be true.
-    async fn note_generation_of(&mut self, host: HostId, seen: Generation) -> bool {
-        if seen.0 > self.world.generation.0.saturating_add(PLAUSIBLE_LEAD) {
-            if self.told.insert(format!("generation/{host}")) {
-                let what = format!("it says that it has seen {seen}, we are at {}", self.world.generation);
-                let entry = Entry::by_controller(clock::now(), "host.report", host.to_string(), what)
-                    .refused("no backup can be that old");
-                if let Err(error) = self.store.append_audit(entry).await {
-                    self.wrote(Err(&error));
-                }
-            }
-            return false;
-        }
-        self.note_generation(seen);
-        true
     }
 
     /// Whether another controller has committed something on the same store.

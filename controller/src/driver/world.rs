@@ -26,7 +26,9 @@ pub struct World {
     pub digests: HashMap<HostId, Digest>,
     /// Rollouts that are not over, by number.
     pub rollouts: Vec<Rollout>,
-    /// The last report of each of them.
+    /// The rollout that ended last, to show what became of its hosts.
+    pub ended: Option<Rollout>,
+    /// The last report of each rollout that is not over.
     pub reports: BTreeMap<RolloutId, PlanReport>,
     /// What went wrong before.
     pub known_bad: KnownBad,
@@ -53,6 +55,7 @@ impl World {
             inventory: Inventory::new(),
             digests: HashMap::new(),
             rollouts: Vec::new(),
+            ended: None,
             reports: BTreeMap::new(),
             known_bad: KnownBad::default(),
             releases: BTreeMap::new(),
@@ -72,6 +75,7 @@ impl World {
             generation,
             hosts,
             rollouts,
+            ended,
             reports,
             known_bad,
             releases,
@@ -83,6 +87,7 @@ impl World {
         }
         self.generation = generation;
         self.rollouts = rollouts;
+        self.ended = ended;
         self.reports = reports;
         self.known_bad = known_bad;
         self.releases = releases;
@@ -102,8 +107,9 @@ impl World {
         }
     }
 
-    /// Takes a report in.
-    pub fn put_facts(&mut self, facts: &HostFacts) {
+    /// Takes a report in. False if it was late: of a boot that the host has left, or older than
+    /// the one that is known.
+    pub fn put_facts(&mut self, facts: &HostFacts) -> bool {
         let HostFacts { report, digest, seen } = facts;
         let policy = &self.policy;
         self.inventory.put_report(
@@ -113,9 +119,11 @@ impl World {
             &policy.workload_key,
         );
         let kept = self.inventory.get(report.host).and_then(|record| record.report.as_ref());
-        if kept.is_some_and(|kept| Arc::ptr_eq(kept, report)) {
+        let news = kept.is_some_and(|kept| Arc::ptr_eq(kept, report));
+        if news {
             self.digests.insert(report.host, *digest);
         }
+        news
     }
 
     /// What the planner reads.

@@ -29,7 +29,11 @@ fn report(n: u32, racks: u32) -> HostReport {
         },
         installed: vec!["old".into()],
         default_kernel: Some("old".into()),
-        health: Health::of(vec![CheckResult { name: "units".into(), ok: true, detail: String::new() }]),
+        health: Health::of(vec![CheckResult {
+            name: "units".into(),
+            ok: true,
+            detail: String::new(),
+        }]),
         transaction: None,
         generation: Generation(0),
         guard: Vec::new(),
@@ -50,8 +54,7 @@ fn fleet(hosts: u32, racks: u32, policy: &Policy) -> Inventory {
 fn prepared(spec: &str, inventory: &Inventory, policy: &Policy) -> Prepared {
     let spec: RolloutSpec = serde_saphyr::from_str(spec).unwrap();
     let source = ReleaseSource::Package { package: "linux-image-new".into(), version: None };
-    let release =
-        Release { name: "new".into(), kernel: "new".into(), source, append: Vec::new() };
+    let release = Release { name: "new".into(), kernel: "new".into(), source, append: Vec::new() };
     prepare(&Proposal {
         id: RolloutId(1),
         spec: &spec,

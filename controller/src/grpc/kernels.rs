@@ -94,7 +94,8 @@ impl Api {
             return Ok(self.artifact(digest));
         }
         let taken = async {
-            let mut intake = self.shelf.take(digest, size, offset).await.map_err(|e| of_artifact(&e))?;
+            let mut intake =
+                self.shelf.take(digest, size, offset).await.map_err(|e| of_artifact(&e))?;
             while let Some(piece) = bytes.piece().await? {
                 intake.write(&piece).await.map_err(|e| of_artifact(&e))?;
             }

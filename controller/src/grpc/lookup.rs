@@ -77,7 +77,9 @@ pub(super) fn hosts(
         }
     }
     if found.is_empty() {
-        return Err(Refusal::Invalid("name at least one host, or choose some with `-l`".to_owned()));
+        return Err(Refusal::Invalid(
+            "name at least one host, or choose some with `-l`".to_owned(),
+        ));
     }
     Ok(found.into_iter().collect())
 }
@@ -93,7 +95,7 @@ impl Api {
         };
         let named = || headers.iter().filter(|header| header.spec.name == text);
         let found = found
-            .or_else(|| named().filter(|header| !header.phase.is_over()).next_back())
+            .or_else(|| named().rfind(|header| !header.phase.is_over()))
             .or_else(|| named().next_back());
         found.cloned().ok_or_else(|| {
             let names = headers.iter().map(|header| header.spec.name.as_str());

@@ -17,5 +17,5 @@ mod tokens;
 mod watch;
 
 pub use api::{Api, Parts};
-pub use refusals::Refusals;
 pub use operators::Service;
+pub use refusals::Refusals;

@@ -13,7 +13,7 @@ pub(super) fn suggestion<'a>(
     names: impl Iterator<Item = &'a str>,
     else_look: &str,
 ) -> String {
-    let most = wanted.chars().count() / 3 + 1;
+    let most = (wanted.chars().count() / 3).max(1);
     let mut near: Vec<(usize, &str)> = names
         .take(LOOKED_AT)
         .filter_map(|name| {
@@ -58,8 +58,9 @@ mod tests {
     fn suggests_what_is_near() {
         let names = ["web-01", "web-02", "db-01"];
         let say = |wanted| suggestion(wanted, names.into_iter(), "look");
-        assert_eq!(say("web-1"), "did you mean `web-01` or `web-02`? look");
-        assert_eq!(say("wbe-01"), "did you mean `web-01` or `web-02`? look");
+        assert_eq!(say("web-1"), "did you mean `web-01`? look");
+        assert_eq!(say("wbe-02"), "did you mean `web-02`? look");
+        assert_eq!(say("web"), "did you mean `web-01` or `web-02`? look");
         assert_eq!(say("mail"), "look");
         assert_eq!(distance("kitten", "sitting"), 3);
     }

@@ -111,11 +111,7 @@ impl OperatorApi for Service {
         let ask::ApproveRollout { rollout, reason } = ask;
         self.0.change(&by, "rollout.approve", &rollout, &reason, Request::Approve).await
     }
-    async fn rollout_history(
-        &self,
-        _: Who,
-        ask: ask::RolloutHistory,
-    ) -> Result<EventPage, Status> {
+    async fn rollout_history(&self, _: Who, ask: ask::RolloutHistory) -> Result<EventPage, Status> {
         let id = self.0.found(&ask.rollout).await?;
         self.0.history(id, ask.after, ask.limit).await
     }

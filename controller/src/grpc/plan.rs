@@ -46,7 +46,9 @@ impl Api {
         let ApplyRollout { spec, plan, reason, draft } = ask;
         let name = spec.name.clone();
         let outcome = match fit(&spec) {
-            Ok(()) => self.ask(&by, &reason, Ask::Start { spec: Box::new(spec), plan, draft }).await,
+            Ok(()) => {
+                self.ask(&by, &reason, Ask::Start { spec: Box::new(spec), plan, draft }).await
+            }
             Err(refusal) => Err(refusal),
         };
         let done = self.judged(&by, "rollout.apply", &name, reason.as_str(), outcome).await?;
@@ -69,7 +71,7 @@ fn work(
     let proposed = propose(fleet, spec, release, by, now)
         .map_err(|error| Refusal::NotNow(error.to_string()))?;
     let expected = forecast(&proposed.prepared, &fleet.policy, &fleet.inventory, now);
-    let shown = view::plan(fleet, release, &proposed, expected);
+    let shown = view::plan(fleet, release, &proposed, &expected);
     Ok((proposed, shown, fleet.id))
 }
 

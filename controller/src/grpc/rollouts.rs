@@ -21,7 +21,7 @@ impl Api {
         let headers = store.rollout_headers().await.map_err(|e| of_store(&e))?;
         let mut rollouts = Vec::new();
         for header in headers.iter().rev().take(LISTED) {
-            rollouts.push(self.show(header.id, |world, known| view::rollout(world, known)).await?);
+            rollouts.push(self.show(header.id, view::rollout).await?);
         }
         Ok(RolloutList { rollouts })
     }
@@ -45,7 +45,7 @@ impl Api {
     }
 
     pub(super) async fn rollout_reason(&self, id: RolloutId) -> Result<RolloutWhyView, Status> {
-        self.show(id, |world, known| view::rollout_why(world, known)).await
+        self.show(id, view::rollout_why).await
     }
 
     /// Shows a rollout: from memory if it is under way, from the store if it is over.
@@ -84,7 +84,8 @@ impl Api {
     ) -> Result<(Rollout, Option<PlanReport>, Option<(Generation, Timestamp)>), Status> {
         let store = self.driver.store();
         let rollout = store.rollout(id).await.map_err(|e| of_store(&e))?;
-        let rollout = rollout.ok_or_else(|| Status::not_found(format!("there is no rollout {id}")))?;
+        let rollout =
+            rollout.ok_or_else(|| Status::not_found(format!("there is no rollout {id}")))?;
         let report = store.plan_report(id).await.map_err(|e| of_store(&e))?;
         let last = store.last_event(id).await.map_err(|e| of_store(&e))?;
         Ok((rollout, report, last))

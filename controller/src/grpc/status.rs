@@ -12,6 +12,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Status {
         Refusal::NotFound(why) => Status::not_found(why),
         Refusal::Invalid(why) => Status::invalid_argument(why),
         Refusal::NotNow(why) => Status::failed_precondition(why),
+        Refusal::Taken(why) => Status::already_exists(why),
         Refusal::Moved(why) => Status::aborted(why),
         Refusal::Unavailable(why) => Status::unavailable(why),
     }
@@ -47,7 +48,9 @@ pub(super) fn of_artifact(error: &ArtifactError) -> Status {
 
 pub(super) fn of_trust(error: &TrustError) -> Status {
     match error {
-        TrustError::Request(_) | TrustError::Name { .. } => Status::invalid_argument(error.to_string()),
+        TrustError::Request(_) | TrustError::Name { .. } => {
+            Status::invalid_argument(error.to_string())
+        }
         _ => Status::internal(error.to_string()),
     }
 }

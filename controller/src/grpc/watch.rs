@@ -13,7 +13,7 @@ use super::api::Api;
 
 /// The state is sent again after this even if nothing has changed: whoever hears nothing for
 /// longer knows that the controller is gone.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// Changes that come faster are shown together.
 const GATHER: Duration = Duration::from_millis(50);
 

@@ -60,20 +60,14 @@ pub async fn serve(driver: DriverHandle, pace: Pace, mut stream: Stream) -> Opti
         Err(status) => Err(status),
     };
     let status = ended.err()?;
-    let its_fault = matches!(
-        status.code(),
-        tonic::Code::InvalidArgument | tonic::Code::PermissionDenied
-    );
+    let its_fault =
+        matches!(status.code(), tonic::Code::InvalidArgument | tonic::Code::PermissionDenied);
     // If the host has gone, nobody listens.
     let _ = stream.outgoing.send(Err(status.clone())).await;
     its_fault.then_some(status)
 }
 
-async fn begin(
-    driver: &DriverHandle,
-    pace: Pace,
-    stream: &mut Stream,
-) -> Result<Session, Status> {
+async fn begin(driver: &DriverHandle, pace: Pace, stream: &mut Stream) -> Result<Session, Status> {
     let first = timeout(FIRST_WORD, stream.incoming.message())
         .await
         .map_err(|_| Status::deadline_exceeded("nothing was said on the stream in 10 s"))??;

@@ -51,10 +51,8 @@ mod tests {
 
     #[test]
     fn configured_names_are_added() {
-        let config = Config {
-            server_names: vec!["wavegate.example.org".into()],
-            ..Config::default()
-        };
+        let config =
+            Config { server_names: vec!["wavegate.example.org".into()], ..Config::default() };
         let names = names(&config);
         assert!(names.contains(&"wavegate.example.org".to_owned()), "{names:?}");
         assert!(names.contains(&"127.0.0.1".to_owned()), "{names:?}");

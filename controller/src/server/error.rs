@@ -24,7 +24,9 @@ pub enum RunError {
         source: io::Error,
     },
     /// Somebody else listens there.
-    #[error("{address} is taken: another program listens there, perhaps another controller; stop it, or listen elsewhere with `--listen ADDRESS:PORT` (port 0 takes any free one)")]
+    #[error(
+        "{address} is taken: another program listens there, perhaps another controller; stop it, or listen elsewhere with `--listen ADDRESS:PORT` (port 0 takes any free one)"
+    )]
     PortInUse {
         /// Where.
         address: SocketAddr,

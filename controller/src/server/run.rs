@@ -26,9 +26,7 @@ use crate::driver::{self, DriverHandle, DriverSettings};
 use crate::grpc::{Api, Parts, Refusals, Service};
 use crate::ingest::Pace;
 use crate::store::{Lock, LockState, Store, StoreThreads, StoredOperator};
-use crate::trust::{
-    Accepting, Authority, Incoming, Lives, ServerIdentity, http2, server_config,
-};
+use crate::trust::{Accepting, Authority, Incoming, Lives, ServerIdentity, http2, server_config};
 
 /// How often it is looked whether the server's certificate is due for renewal.
 const RENEWAL: Duration = Duration::from_secs(3_600);
@@ -43,11 +41,16 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let running = start(config).await?;
+    let mut running = start(config).await?;
     running.greet();
-    let mut running = running;
+    // Whoever started it may wait for this word; if nobody does, nothing happens.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let driver = running.driver.clone();
     tokio::select! {
         () = shutdown => running.stop().await,
+        // Without its driver a controller looks alive and does nothing: better to end, and to be
+        // started anew by whoever watches over it.
+        () = driver.ended() => Err(RunError::Serve("the driver has ended by a fault".to_owned())),
         ended = &mut running.serving => {
             let why = ended.map_or_else(|error| error.to_string(), |served| match served {
                 Ok(()) => "it ended by itself".to_owned(),
@@ -151,9 +154,9 @@ impl Running {
                 "first start: made a certificate authority and an admin's certificate\n\
                  what to do next:\n  \
                  export WAVEGATE_CONTEXT={context}\n  \
-                 wavegate host list\n  \
-                 wavegate token create --host NAME --reason 'first host'   # then on that host:\n  \
-                 wavegate-agent enroll --controller {} --token TOKEN --ca {}",
+                 wavegate token create --host NAME --reason 'first host'\n\
+                 then on that host, with the token in a file:\n  \
+                 wavegate-agent enroll --controller {} --token-file FILE --ca-file {}",
                 self.address,
                 self.files.dir.join("ca.pem").display(),
             );
@@ -275,4 +278,3 @@ async fn renew(identity: Arc<ServerIdentity>, authority: Arc<Authority>) {
         }
     }
 }
-

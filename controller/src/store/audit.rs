@@ -57,9 +57,7 @@ pub(super) fn page(
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let failed = StoreError::statement("read the audit log");
     let mut statement = conn
-        .prepare_cached(
-            "SELECT seq, body, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )
+        .prepare_cached("SELECT seq, body, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")
         .map_err(&failed)?;
     let rows = statement
         .query_map(params![to_sql(after), limit], |row| {

@@ -5,11 +5,11 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
+use super::audit;
 use super::error::StoreError;
 use super::handle::FILE;
 use super::open::{open_reader, quick_check};
 use super::releases::{self, StoredArtifact};
-use super::audit;
 use crate::audit::Verified;
 
 /// Pages copied at a time: the writer gets its turn in between.

@@ -69,7 +69,9 @@ pub enum StoreError {
         source: Arc<rusqlite::Error>,
     },
     /// A row does not read as what it should be.
-    #[error("cannot read {what} `{key}` in the database: {problem}; restore a backup, or run the version that wrote it")]
+    #[error(
+        "cannot read {what} `{key}` in the database: {problem}; restore a backup, or run the version that wrote it"
+    )]
     Row {
         /// What it should be.
         what: &'static str,
@@ -93,7 +95,7 @@ impl StoreError {
     }
 
     /// A row that does not read.
-    pub(super) fn row(what: &'static str, key: impl ToString, problem: impl ToString) -> Self {
+    pub(super) fn row(what: &'static str, key: &dyn ToString, problem: &dyn ToString) -> Self {
         Self::Row { what, key: key.to_string(), problem: problem.to_string() }
     }
 
@@ -121,7 +123,9 @@ impl StoreError {
 
     fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Open { source, .. } | Self::Statement { source, .. } => source.sqlite_error_code(),
+            Self::Open { source, .. } | Self::Statement { source, .. } => {
+                source.sqlite_error_code()
+            }
             _ => None,
         }
     }

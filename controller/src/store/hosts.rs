@@ -98,7 +98,13 @@ pub(super) fn put_facts(conn: &Connection, facts: &[HostFacts]) -> Result<(), St
     for HostFacts { report, digest, seen } in facts {
         let body = encode("report", report.as_ref())?;
         statement
-            .execute(params![report.host.to_string(), report.name, body, digest.to_string(), seen.0])
+            .execute(params![
+                report.host.to_string(),
+                report.name,
+                body,
+                digest.to_string(),
+                seen.0
+            ])
             .map_err(&failed)?;
     }
     Ok(())
@@ -109,9 +115,8 @@ pub(super) fn checkpoint(
     seen: &[(HostId, Timestamp)],
 ) -> Result<(), StoreError> {
     let failed = StoreError::statement("write when hosts were last heard of");
-    let mut statement = conn
-        .prepare_cached("UPDATE hosts SET last_seen = ?2 WHERE id = ?1")
-        .map_err(&failed)?;
+    let mut statement =
+        conn.prepare_cached("UPDATE hosts SET last_seen = ?2 WHERE id = ?1").map_err(&failed)?;
     for (id, at) in seen {
         statement.execute(params![id.to_string(), at.0]).map_err(&failed)?;
     }

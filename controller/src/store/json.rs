@@ -6,15 +6,15 @@ use serde::de::DeserializeOwned;
 use super::error::StoreError;
 
 pub(super) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::row(what, "new", error))
+    serde_json::to_string(value).map_err(|error| StoreError::row(what, &"new", &error))
 }
 
 pub(super) fn decode<T: DeserializeOwned>(
     what: &'static str,
-    key: &impl ToString,
+    key: &dyn ToString,
     text: &str,
 ) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::row(what, key.to_string(), error))
+    serde_json::from_str(text).map_err(|error| StoreError::row(what, key, &error))
 }
 
 /// An id in a text column.
@@ -22,7 +22,7 @@ pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
     what: &'static str,
     text: &str,
 ) -> Result<T, StoreError> {
-    text.parse().map_err(|error| StoreError::row(what, text, error))
+    text.parse().map_err(|error| StoreError::row(what, &text, &error))
 }
 
 /// SQLite's integers are signed. Counts here never come near the end of either kind.

@@ -26,7 +26,7 @@ pub(super) fn put(conn: &Connection, key: &str, value: &str) -> Result<(), Store
 
 pub(super) fn generation(conn: &Connection) -> Result<Generation, StoreError> {
     let text = get(conn, GENERATION)?
-        .ok_or_else(|| StoreError::row("setting", GENERATION, "it is missing"))?;
+        .ok_or_else(|| StoreError::row("setting", &GENERATION, &"it is missing"))?;
     Ok(Generation(parse("generation", &text)?))
 }
 

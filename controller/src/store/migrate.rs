@@ -23,11 +23,8 @@ pub(super) struct Migration {
 }
 
 /// Every migration there is, in order.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "initial",
-    sql: include_str!("migrations/0001_initial.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "initial", sql: include_str!("migrations/0001_initial.sql") }];
 
 const LOG: &str = "CREATE TABLE IF NOT EXISTS migrations (
     number INTEGER PRIMARY KEY,
@@ -45,8 +42,9 @@ pub(super) fn migrate(
 ) -> Result<(), StoreError> {
     let failed = StoreError::statement("bring the database to this program's schema");
     conn.execute_batch(LOG).map_err(&failed)?;
-    let found: Option<u32> =
-        conn.query_row("SELECT max(number) FROM migrations", [], |row| row.get(0)).map_err(&failed)?;
+    let found: Option<u32> = conn
+        .query_row("SELECT max(number) FROM migrations", [], |row| row.get(0))
+        .map_err(&failed)?;
     let found = found.unwrap_or(0);
     let known = migrations.last().map_or(0, |last| last.number);
     if found > known {
@@ -69,11 +67,7 @@ pub(super) fn migrate(
     Ok(())
 }
 
-fn is_recorded(
-    conn: &Connection,
-    path: &Path,
-    migration: &Migration,
-) -> Result<bool, StoreError> {
+fn is_recorded(conn: &Connection, path: &Path, migration: &Migration) -> Result<bool, StoreError> {
     let failed = StoreError::statement("read which migrations were applied");
     let recorded: Option<(String, String)> = conn
         .query_row(

@@ -36,8 +36,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 fn configure(conn: &Connection) -> Result<(), StoreError> {
     let failed = StoreError::statement("configure the database");
     conn.busy_timeout(BUSY).map_err(&failed)?;
-    let mode: String =
-        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(&failed)?;
+    let mode: String = conn
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(&failed)?;
     if mode != "wal" {
         return Err(StoreError::Refused(format!(
             "the database does not accept write-ahead logging (it is in mode `{mode}`): put the data directory on a local file system"

@@ -38,9 +38,7 @@ pub(super) fn list(conn: &Connection) -> Result<Vec<StoredOperator>, StoreError>
     type Columns = (String, String, i64, String);
     let failed = StoreError::statement("read operators");
     let mut statement = conn
-        .prepare_cached(
-            "SELECT name, role, added_at, added_by FROM operators ORDER BY name",
-        )
+        .prepare_cached("SELECT name, role, added_at, added_by FROM operators ORDER BY name")
         .map_err(&failed)?;
     let rows = statement
         .query_map([], |row| -> rusqlite::Result<Columns> {

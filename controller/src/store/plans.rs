@@ -33,12 +33,8 @@ pub(super) fn report(
 
 pub(super) fn put_order(conn: &Connection, order: &Command) -> Result<(), StoreError> {
     let body = encode("order", order)?;
-    let row = params![
-        order.host.to_string(),
-        order.id.to_string(),
-        to_sql(order.generation.0),
-        body
-    ];
+    let row =
+        params![order.host.to_string(), order.id.to_string(), to_sql(order.generation.0), body];
     conn.prepare_cached(
         "INSERT INTO outbox (host, command, generation, body) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (host) DO UPDATE SET command = excluded.command,

@@ -166,6 +166,14 @@ pub(super) fn live(conn: &Connection) -> Result<Vec<Rollout>, StoreError> {
     headers.map(|header| with_hosts(conn, header)).collect()
 }
 
+/// The newest rollout that is over.
+pub(super) fn last_ended(conn: &Connection) -> Result<Option<Rollout>, StoreError> {
+    let last: Option<i64> = conn
+        .query_row("SELECT max(id) FROM rollouts WHERE over = 1", [], |row| row.get(0))
+        .map_err(StoreError::statement("read the last rollout's number"))?;
+    last.map_or(Ok(None), |id| one(conn, RolloutId(from_sql(id))))
+}
+
 pub(super) fn one(conn: &Connection, id: RolloutId) -> Result<Option<Rollout>, StoreError> {
     let body: Option<String> = conn
         .query_row("SELECT header FROM rollouts WHERE id = ?1", [to_sql(id.0)], |row| row.get(0))

@@ -20,7 +20,9 @@ pub struct Snapshot {
     pub hosts: Vec<StoredHost>,
     /// Rollouts that are not over, by number.
     pub rollouts: Vec<Rollout>,
-    /// The last report of each of them.
+    /// The rollout that ended last.
+    pub ended: Option<Rollout>,
+    /// The last report of each rollout that is not over.
     pub reports: BTreeMap<RolloutId, PlanReport>,
     /// What went wrong.
     pub known_bad: KnownBad,
@@ -47,6 +49,7 @@ pub(super) fn load(conn: &Connection) -> Result<Snapshot, StoreError> {
         generation: meta::generation(&tx)?,
         hosts: hosts::all(&tx)?,
         rollouts,
+        ended: rollouts::last_ended(&tx)?,
         reports,
         known_bad: plans::known_bad(&tx)?,
         releases: releases::all(&tx)?,

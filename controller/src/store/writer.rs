@@ -118,8 +118,7 @@ fn write_group(conn: &Connection, path: &std::path::Path, group: Vec<Work>) {
         answers.push((outcome, answer));
     }
     if broken.is_none() {
-        broken =
-            conn.execute_batch("COMMIT").map_err(StoreError::statement("commit")).err();
+        broken = conn.execute_batch("COMMIT").map_err(StoreError::statement("commit")).err();
     }
     if broken.is_some() && !conn.is_autocommit() {
         // Nothing can be done about a failed rollback; the next BEGIN will say so.

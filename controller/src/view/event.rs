@@ -25,10 +25,7 @@ pub fn event(world: &World, stored: &StoredEvent) -> EventView {
 fn words(change: &RolloutChange) -> (&'static str, Option<HostId>, String) {
     match change {
         RolloutChange::Moved { to } => ("moved", None, moved(to)),
-        RolloutChange::Host { host, change } => {
-            let (kind, text) = host_words(change);
-            (kind, Some(*host), text)
-        }
+        RolloutChange::Host { host, change } => (change.name(), Some(*host), host_words(change)),
         RolloutChange::ClassBlocked { class: _, name, what } => {
             ("class_blocked", None, format!("nothing begins in class {name} any more: {what}"))
         }
@@ -58,33 +55,25 @@ fn moved(to: &RolloutPhase) -> String {
     }
 }
 
-fn host_words(change: &HostChange) -> (&'static str, String) {
+fn host_words(change: &HostChange) -> String {
     match change {
-        HostChange::StageOrdered { .. } => {
-            ("stage_ordered", "told to get the kernel".to_owned())
-        }
-        HostChange::Staged => ("staged", "has the kernel".to_owned()),
+        HostChange::StageOrdered { .. } => "told to get the kernel".to_owned(),
+        HostChange::Staged => "has the kernel".to_owned(),
         HostChange::ActivateOrdered { from, .. } => {
-            ("activate_ordered", format!("told to drain and to leave {from}"))
+            format!("told to drain and to leave {from}")
         }
-        HostChange::CancelOrdered { .. } => ("cancel_ordered", "told to give up".to_owned()),
-        HostChange::StoodDown { reason, .. } => ("stood_down", format!("gave up: {reason}")),
-        HostChange::Permitted { .. } => ("permitted", "may reboot".to_owned()),
-        HostChange::CameBack { .. } => ("came_back", "came back on the wanted kernel".to_owned()),
-        HostChange::ConfirmOrdered { .. } => {
-            ("confirm_ordered", "told to make the kernel its default".to_owned())
-        }
-        HostChange::Confirmed => ("confirmed", "confirmed the kernel".to_owned()),
-        HostChange::Failed { step, reason } => {
-            ("failed", format!("failed at step {step}: {reason}"))
-        }
+        HostChange::CancelOrdered { .. } => "told to give up".to_owned(),
+        HostChange::StoodDown { reason, .. } => format!("gave up: {reason}"),
+        HostChange::Permitted { .. } => "may reboot".to_owned(),
+        HostChange::CameBack { .. } => "came back on the wanted kernel".to_owned(),
+        HostChange::ConfirmOrdered { .. } => "told to make the kernel its default".to_owned(),
+        HostChange::Confirmed => "confirmed the kernel".to_owned(),
         HostChange::Rebooted { .. } => {
-            ("rebooted", "was rebooted in order by somebody else, into the same kernel".to_owned())
-        },
-        HostChange::Lost => ("lost", "did not come back in time".to_owned()),
-        HostChange::Excluded { reason } => ("excluded", format!("takes no part: {reason}")),
-        HostChange::Retried { by, reason } => {
-            ("retried", format!("{by} lets it try again: {reason}"))
+            "was rebooted in order by somebody else, into the same kernel".to_owned()
         }
+        HostChange::Failed { step, reason } => format!("failed at step {step}: {reason}"),
+        HostChange::Lost => "did not come back in time".to_owned(),
+        HostChange::Excluded { reason } => format!("takes no part: {reason}"),
+        HostChange::Retried { by, reason } => format!("{by} lets it try again: {reason}"),
     }
 }

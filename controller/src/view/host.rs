@@ -39,12 +39,15 @@ pub fn host(world: &World, record: &HostRecord) -> HostView {
     }
 }
 
-/// The rollout under way that a host is in, with its part in it.
+/// The rollout that a host is in, or the last one it was in, with its part in it.
 fn part(world: &World, id: HostId) -> Option<(&Rollout, &RolloutHost)> {
-    let parts = world.rollouts.iter().filter_map(|rollout| Some((rollout, rollout.host(id)?)));
-    // Where it takes part comes before where it was excluded.
+    let rollouts = world.rollouts.iter().chain(&world.ended);
+    let parts = rollouts.filter_map(|rollout| Some((rollout, rollout.host(id)?)));
+    // Where it takes part comes before where it was excluded, and what is under way before what
+    // is over.
     parts.max_by_key(|(rollout, host)| {
-        (!matches!(host.phase, HostPhase::Excluded { .. }), rollout.id)
+        let takes_part = !matches!(host.phase, HostPhase::Excluded { .. });
+        (!rollout.phase.is_over(), takes_part, rollout.id)
     })
 }
 

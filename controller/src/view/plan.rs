@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use wavegate_common::spec::Waiver;
 use wavegate_common::view::{
     ClassHosts, Coverage, DomainLoad, ExcludedHost, HostRef, PlanView, PlanWave,
 };
-use wavegate_common::spec::Waiver;
 use wavegate_common::{
-    FailureDomain, HostClass, HostId, HostPhase, Inventory, Release, RolloutHost,
-    RolloutPhase,
+    FailureDomain, HostClass, HostId, HostPhase, Inventory, Release, RolloutHost, RolloutPhase,
 };
 
 use super::rollout::{bound, domain_sizes};
@@ -21,7 +20,7 @@ pub fn plan(
     fleet: &Fleet,
     release: &Release,
     proposed: &Proposed,
-    forecast: Forecast,
+    forecast: &Forecast,
 ) -> PlanView {
     let rollout = &proposed.prepared.rollout;
     let name = |id: HostId| name_of(&fleet.inventory, id);
@@ -42,11 +41,7 @@ pub fn plan(
     let coverage = proposed.prepared.coverage.iter().map(|class| Coverage {
         class: class.class.clone(),
         hosts: class.hosts,
-        canaries: class
-            .canaries
-            .iter()
-            .map(|id| HostRef { id: *id, name: name(*id) })
-            .collect(),
+        canaries: class.canaries.iter().map(|id| HostRef { id: *id, name: name(*id) }).collect(),
         waived: class.waived.clone().map(|(by, reason)| Waiver {
             class: class.class.clone(),
             by,
@@ -64,14 +59,14 @@ pub fn plan(
         holdback: taking.iter().filter(held_back).count() as u64,
         waves,
         coverage: coverage.collect(),
-        peak_down: peaks(fleet, proposed, &forecast),
+        peak_down: peaks(fleet, proposed, forecast),
         p50: (forecast.unreached < taking.len() as u64).then_some(forecast.p50),
         p90: (forecast.unreached < taking.len() as u64).then_some(forecast.p90),
         unreached: forecast.unreached,
         excluded: excluded
             .map(|(id, reason)| ExcludedHost { id: *id, name: name(*id), reason: reason.clone() })
             .collect(),
-        warnings: warnings(proposed, &forecast, needs_approval),
+        warnings: warnings(proposed, forecast, needs_approval),
         needs_approval,
     }
 }

@@ -87,9 +87,8 @@ fn shared(harmed: &[HarmedHost]) -> Vec<String> {
         shared.push(format!("class={}", first.class));
     }
     if !others.is_empty() {
-        let common = |domain: &&FailureDomain| {
-            others.iter().all(|host| host.domains.contains(domain))
-        };
+        let common =
+            |domain: &&FailureDomain| others.iter().all(|host| host.domains.contains(domain));
         shared.extend(first.domains.iter().filter(common).map(ToString::to_string));
     }
     shared
@@ -107,10 +106,7 @@ fn done(rollout: &Rollout, harmed: &[HarmedHost]) -> Vec<String> {
         .filter(|host| {
             matches!(
                 host.standing.phase_detail,
-                HostPhase::Failed {
-                    reason: wavegate_common::FailReason::FellBack { .. },
-                    ..
-                }
+                HostPhase::Failed { reason: wavegate_common::FailReason::FellBack { .. }, .. }
             )
         })
         .count();

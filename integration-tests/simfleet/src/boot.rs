@@ -165,7 +165,11 @@ impl SimHost {
         };
         match end {
             Some((span, due)) => out.push(self.at_boot(at.after(span), due)),
-            None => out.push(HostOutput::Truth(Truth::Hangs { kernel: kernel.clone() })),
+            None => {
+                out.push(HostOutput::Truth(Truth::Hangs { kernel }));
+                self.power = Power::Hung;
+                return;
+            }
         }
         self.power = Power::Booting(Box::new(Booting { kernel, method, evidence, ordered }));
     }

@@ -99,6 +99,6 @@ fn run_one(seed: u64, hosts: usize, hours: u64) -> (u64, u64, Option<FirstViolat
 
 /// How many threads to use if nobody says.
 #[must_use]
-pub fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }

@@ -29,9 +29,7 @@ pub(super) fn replay(
     if let Some(name) = why {
         print!("{}", world.explain(name));
     }
-    for rollout in world.rollouts() {
-        println!("{}: {:?}", rollout.id, rollout.phase);
-    }
+    print!("{}", world.summary());
     match world.violation() {
         Some(violation) => println!("VIOLATION {violation}"),
         None => println!("hash {:016x}", world.hash()),

@@ -72,7 +72,8 @@ impl Session {
         let mut out = format!("{} is registered", release.name);
         if does != KernelBehaviour::Healthy {
             let place = class.map_or("everywhere".to_owned(), |class| format!("on {class}"));
-            out.push_str(&format!("; it {} {place}", words.text("does").unwrap_or_default()));
+            let does = words.text("does").unwrap_or_default();
+            out.push_str(&format!(":\n  {does} {place}"));
         }
         self.releases.push(release);
         Ok(out + "\n")
@@ -249,6 +250,8 @@ pub(super) fn chosen(world: &World, words: &Words<'_>) -> Result<Vec<u32>, Strin
     for name in &words.words {
         if let Some(at) = world.place(name) {
             out.push(at);
+        } else if let Some(phase) = name.strip_prefix('@') {
+            out.extend(in_phase(world, phase));
         } else if *name == "*" {
             out.extend((0u32..).zip(world.hosts()).map(|(at, _)| at));
         } else {
@@ -262,6 +265,16 @@ pub(super) fn chosen(world: &World, words: &Words<'_>) -> Result<Vec<u32>, Strin
         out.extend(fits.map(|(_, at)| at));
     }
     if out.is_empty() { Err("no host is chosen".to_owned()) } else { Ok(out) }
+}
+
+/// Hosts of the last rollout that are in a phase of this name.
+fn in_phase(world: &World, phase: &str) -> Vec<u32> {
+    let Some(rollout) = world.rollouts().into_iter().next_back() else { return Vec::new() };
+    let all = (0u32..).zip(world.hosts());
+    let here = all.filter(|(_, host)| {
+        rollout.host(host.profile().id).is_some_and(|known| known.phase.name() == phase)
+    });
+    here.map(|(at, _)| at).collect()
 }
 
 fn faults(what: &str) -> Result<Vec<Fault>, String> {

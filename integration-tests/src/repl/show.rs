@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use wavegate_common::{PlanReport, RolloutPhase, WaitingOn};
+use wavegate_common::{PlanReport, RolloutPhase, Verdict, WaitingOn};
 use wavegate_core::Rollout;
 
 use super::commands::chosen;
@@ -17,11 +17,7 @@ const COLUMNS: usize = 100;
 impl Session {
     pub(super) fn show(&mut self) -> Result<String, String> {
         let world = self.world()?;
-        let mut out = format!("it is {}\n", short_clock(world.now()));
-        for rollout in world.rollouts() {
-            out.push_str(&summary(world, rollout));
-        }
-        Ok(fold(&out))
+        Ok(world.summary())
     }
 
     pub(super) fn hosts(&mut self, words: &Words<'_>) -> Result<String, String> {
@@ -81,7 +77,11 @@ fn summary(world: &World, rollout: &Rollout) -> String {
     let _ = writeln!(out, "  hosts: {}", phases.join(", "));
     let Some(report) = world.report(rollout.id) else { return out };
     for wave in &report.waves {
-        let verdict = wave.verdict.as_ref().map_or("-", |verdict| verdict.name());
+        let verdict = match &wave.verdict {
+            None => "-".to_owned(),
+            Some(Verdict::Extend { missing }) => format!("extend: {missing}"),
+            Some(verdict) => verdict.name().to_owned(),
+        };
         let _ = writeln!(
             out,
             "  wave {}: {} of {} updated, {} under way, {} harmed, gate {verdict}",
@@ -116,6 +116,16 @@ fn phase(phase: &RolloutPhase) -> String {
 }
 
 impl World {
+    /// Every rollout in numbers.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut out = format!("it is {}\n", short_clock(self.now()));
+        for rollout in self.rollouts() {
+            out.push_str(&summary(self, rollout));
+        }
+        fold(&out)
+    }
+
     /// Where a host stands, folded.
     pub(super) fn why(&self, name: &str) -> Result<String, String> {
         if self.place(name).is_none() {

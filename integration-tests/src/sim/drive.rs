@@ -88,6 +88,7 @@ impl World {
         {
             let text = format!("second opinion: {}", violation.text);
             self.judge.report(violation.invariant, text, now);
+            self.tell(at, &plan);
         }
         let news = !plan.is_quiet()
             || plan.reports.iter().any(|report| {

@@ -117,7 +117,14 @@ impl World {
                 self.rotten.push(host);
             }
             F::Complain => self.complain(host, &mut dice),
-            F::Content(host, fault) => self.host_event(host, HostEvent::Fault(fault)),
+            F::Content(host, fault) => {
+                // An agent whose ledger could not be written starts anew to find it mended.
+                let restart = fault == Fault::DiskFull(false);
+                self.host_event(host, HostEvent::Fault(fault));
+                if restart {
+                    self.host_event(host, HostEvent::AgentCrash);
+                }
+            }
         }
     }
 
@@ -194,7 +201,11 @@ impl World {
         self.options.freeze_ppm = 0;
         self.network.mend();
         self.copy = None;
-        for at in 0..self.controllers.len() {
+        // Two controllers at once are a fault too: each hears only of the hosts on its own streams.
+        for at in 1..self.controllers.len() {
+            self.stop_controller(at);
+        }
+        for at in 0..1 {
             if let Some(controller) = self.controllers.get_mut(at) {
                 controller.clock_offset = 0;
                 if let Running::Frozen(_) = controller.state {
@@ -224,6 +235,7 @@ impl World {
             for fault in &fine {
                 self.host_event(host, HostEvent::Fault(fault.clone()));
             }
+            self.host_event(host, HostEvent::AgentCrash);
         }
         self.later(Millis::mins(3), Step::Operator(OperatorStep::Tidy));
     }

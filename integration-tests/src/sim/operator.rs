@@ -81,7 +81,8 @@ impl World {
         let controller = self.controllers.get(at).ok_or("no controller is up")?;
         let wall = controller.wall(self.now);
         let rollout = self.store.rollout(id).ok_or("there is no such rollout")?;
-        let events = request(rollout, wish, "ada", reason, wall).map_err(|r| r.why)?;
+        let by = if *wish == Request::Approve { "grace" } else { "ada" };
+        let events = request(rollout, wish, by, reason, wall).map_err(|r| r.why)?;
         self.trace.hash(&[22, id.0, events.len() as u64]);
         self.commit_events(&events)?;
         self.say(None, || format!("operator: {wish:?} of {id}"));

@@ -10,6 +10,7 @@ pub(super) fn of_truth(truth: &Truth) -> String {
         }
         Truth::Generation(generation) => format!("has seen {generation}"),
         Truth::Installed(kernel) => format!("has {kernel} on its disk"),
+        Truth::Checks(state) => format!("its checks say {state:?}"),
         Truth::Away => "workload goes away".to_owned(),
         Truth::Back => "workload is back".to_owned(),
         Truth::Intended { command } => format!("wrote down to leave ({})", short(command.0)),

@@ -1,8 +1,6 @@
 """The real controller as a child process, and the real command line against it."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.paths import WAVEGATE
-from lab.tools import LabError, run
+from lab.tools import LabError, end, run, start
 
 NAME = "controller.lab"
 
@@ -55,11 +53,8 @@ class Controller:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(WAVEGATE), "controller", "run", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                cwd=self.folder,
-            )
+            command = [str(WAVEGATE), "controller", "run", "--config", str(self.config)]
+            self._process = start(command, log, cwd=self.folder)
         limit = time.monotonic() + 30
         while self.cli("version", timeout=5).status != 0 or not self.answers():
             if self._process.poll() is not None or time.monotonic() > limit:
@@ -74,10 +69,8 @@ class Controller:
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
         if process is not None:
-            process.wait(timeout=10)
+            end(process)
 
     stop = kill
 
@@ -115,6 +108,13 @@ class Controller:
         self.ask("rollout", "apply", "-f", file, "--plan", plan["hash"],
                  "--reason", "the lab rolls out")
         return plan
+
+    def clear(self) -> None:
+        """Ends whatever an earlier scenario left open, and lets go of every host."""
+        for view in self.ask("rollout", "list")["rollouts"]:
+            if view["phase"] not in ("succeeded", "aborted"):
+                self.cli("rollout", "abort", view["id"], "--reason", "the scenario is over")
+        self.cli("host", "release", "-l", "*", "--reason", "the scenario is over")
 
     def rollout(self, name: str) -> dict:
         """A rollout as the controller sees it."""
@@ -155,9 +155,9 @@ class Controller:
 
 def free_port() -> int:
     """A port nobody listens on. Kept over restarts of the controller, so not port 0."""
-    with socket.socket() as end:
-        end.bind(("127.0.0.1", 0))
-        return end.getsockname()[1]
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return line.getsockname()[1]
 
 
 def foreign_certificate(folder: Path) -> tuple[Path, Path]:

@@ -71,8 +71,9 @@ def releases(pattern: str) -> list[str]:
     names = run("apt-cache", "pkgnames", "linux-image-6").split()
     wanted = re.compile(rf"linux-image-({pattern}-cloud-amd64)$")
     found = [match.group(1) for name in names if (match := wanted.match(name))]
-    found = [r for r in found if "Filename:" in run("apt-cache", "show", f"linux-image-{r}")]
-    return sorted(found, key=lambda r: [int(n) for n in re.findall(r"\d+", r)], reverse=True)
+    found.sort(key=lambda r: [int(n) for n in re.findall(r"\d+", r)], reverse=True)
+    # Names of kernels that the archive has dropped stay known for a while.
+    return [r for r in found[:6] if "Filename:" in run("apt-cache", "show", f"linux-image-{r}")]
 
 
 def download(release: str) -> Kernel:

@@ -7,7 +7,6 @@ do not follow the mood of the machine outside. Everything waited for is an event
 import base64
 import json
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -15,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.tools import LabError, find
+from lab.tools import LabError, end, find, start
 
 QEMU = "qemu-system-x86_64"
 
@@ -80,10 +79,7 @@ class Machine:
             Path(path).unlink(missing_ok=True)
         (self.folder / "erst.img").touch()
         with (self.folder / "qemu.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(paths), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )
+            self._process = start(self.command(paths), log)
         self._qmp = self.connect(paths["qmp"])
         self._shell = self.connect(paths["shell"])
         for path in paths.values():
@@ -126,12 +122,12 @@ class Machine:
         """Connects to a socket of QEMU as soon as it is there."""
         limit = time.monotonic() + 20
         while True:
-            end = socket.socket(socket.AF_UNIX)
+            line = socket.socket(socket.AF_UNIX)
             try:
-                end.connect(path)
-                return end
+                line.connect(path)
+                return line
             except OSError as problem:
-                end.close()
+                line.close()
                 if self._process.poll() is not None or time.monotonic() > limit:
                     tail = (self.folder / "qemu.log").read_text(errors="replace")[-800:]
                     raise LabError(f"{self.name}: QEMU did not start: {tail}") from problem
@@ -140,14 +136,11 @@ class Machine:
     def power_off(self) -> None:
         """Pulls the plug. Safe to call twice."""
         process, self._process = self._process, None
-        for end in (self._qmp, self._shell):
-            if end is not None:
-                end.close()
-        if process is None:
-            return
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
+        for line in (self._qmp, self._shell):
+            if line is not None:
+                line.close()
+        if process is not None:
+            end(process)
 
     def shut_down(self, timeout: float = 120) -> None:
         """Lets the guest power off in order."""
@@ -170,9 +163,9 @@ class Machine:
             self.events.append(Event(time.monotonic(), kind, words))
             self._changed.notify_all()
 
-    def read_qmp(self, end: socket.socket) -> None:
+    def read_qmp(self, source: socket.socket) -> None:
         """Turns QEMU's events into ours."""
-        for line in lines_of(end):
+        for line in lines_of(source):
             try:
                 message = json.loads(line)
             except ValueError:
@@ -181,9 +174,9 @@ class Machine:
                 self.remember(message["event"])
         self.remember("QEMU_GONE")
 
-    def read_shell(self, end: socket.socket) -> None:
+    def read_shell(self, source: socket.socket) -> None:
         """Turns what the guest's shell says into events and answers."""
-        for line in lines_of(end):
+        for line in lines_of(source):
             words = line.decode(errors="replace").split()
             match words:
                 case ["DONE", number, status, *text]:
@@ -262,12 +255,12 @@ class Machine:
         self.power_off()
 
 
-def lines_of(end: socket.socket):
+def lines_of(source: socket.socket):
     """Lines that come over a socket until it closes."""
     rest = b""
     while True:
         try:
-            piece = end.recv(65536)
+            piece = source.recv(65536)
         except OSError:
             return
         if not piece:

@@ -6,6 +6,7 @@ Deliberately no shell: every command is a list, so that nothing needs quoting.
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,33 @@ NEEDED = {
 GRUB_BIOS = Path("/usr/lib/grub/i386-pc")
 STARTED = time.monotonic()
 _LOCK = threading.Lock()
+
+
+# Processes that we started and have not seen end; each leads a process group of its own.
+CHILDREN: set[subprocess.Popen] = set()
+
+
+def start(command: list[str], log, cwd=None) -> subprocess.Popen:
+    """Starts a process that stays, in a group of its own, with its words in a log."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd,
+                             start_new_session=True)
+    CHILDREN.add(child)
+    return child
+
+
+def end(child: subprocess.Popen) -> None:
+    """Kills a process that we started, with its group. Safe to call twice."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait(timeout=30)
+    CHILDREN.discard(child)
+
+
+def end_all(*_) -> None:
+    """The end of a run that was told to stop: nothing of ours stays behind."""
+    for child in list(CHILDREN):
+        end(child)
+    os._exit(143)
 
 
 class LabError(Exception):

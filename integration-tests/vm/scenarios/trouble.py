@@ -19,14 +19,10 @@ def play(stage: Stage) -> None:
     hit = stage.add("web-3", "web", "r1", product="R640")
     other = stage.add("web-4", "web", "r2", product="R640", watchdog_survives_kexec=False)
     stage.boot(hit, other)
-    if stage.wants(2):
-        panics(stage, hit, other)
-    if stage.wants(3):
-        hangs(stage, hit, other)
-    if stage.wants(5):
-        agent_dies(stage, hit, other)
-    if stage.wants(6):
-        never_returns(stage, hit, other)
+    for number, act in {2: panics, 3: hangs, 5: agent_dies, 6: never_returns}.items():
+        if stage.wants(number):
+            act(stage, hit, other)
+            stage.controller.clear()
 
 
 def add_artifact(stage: Stage, name: str, kernel) -> None:

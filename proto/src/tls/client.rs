@@ -12,9 +12,7 @@ use wavegate_common::Timestamp;
 use super::error::TlsError;
 use super::key::{HostKey, crypto};
 use super::provider;
-
-/// TLS sessions kept for resumption: one controller, or a few behind one name.
-const SESSIONS: usize = 4;
+use super::session::Sessions;
 
 /// When a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +55,7 @@ pub struct Identity {
 struct Current {
     key: HostKey,
     shown: RwLock<(Arc<CertifiedKey>, Validity)>,
+    sessions: Arc<Sessions>,
 }
 
 impl Identity {
@@ -66,7 +65,8 @@ impl Identity {
     /// The certificate cannot be read, or is for another key.
     pub fn new(certificate_pem: &str, key: HostKey) -> Result<Self, TlsError> {
         let shown = RwLock::new(certified(certificate_pem, &key)?);
-        Ok(Self { current: Arc::new(Current { key, shown }) })
+        let sessions = Arc::new(Sessions::new());
+        Ok(Self { current: Arc::new(Current { key, shown, sessions }) })
     }
 
     /// Shows another certificate of the same key from the next connection on.
@@ -76,6 +76,7 @@ impl Identity {
     pub fn replace(&self, certificate_pem: &str) -> Result<(), TlsError> {
         let next = certified(certificate_pem, &self.current.key)?;
         *self.current.shown.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.current.sessions.forget();
         Ok(())
     }
 
@@ -149,6 +150,12 @@ pub fn client_config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
-    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    config.resumption = match identity {
+        Some(identity) => {
+            let sessions: Arc<Sessions> = Arc::clone(&identity.current.sessions);
+            Resumption::store(sessions)
+        }
+        None => Resumption::disabled(),
+    };
     Ok(Arc::new(config))
 }

@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod file;
 mod key;
+mod session;
 
 pub use client::{Identity, Validity, client_config};
 pub use connect::{causes, connect};

@@ -21,7 +21,7 @@ use crate::tree::Tree;
 
 /// Where GRUB's files are: Debian and its kin, then Fedora and its kin.
 const DIRECTORIES: [&str; 2] = ["/boot/grub", "/boot/grub2"];
-const ENTRY_FILES: &str = "/boot/loader/entries";
+pub(super) const ENTRY_FILES: &str = "/boot/loader/entries";
 
 /// GRUB as it is configured now.
 #[derive(Debug)]
@@ -42,7 +42,12 @@ impl Grub {
     pub fn read(tree: &Tree) -> Result<Option<Self>, Error> {
         for directory in DIRECTORIES {
             let Some(text) = tree.text(&format!("{directory}/grub.cfg"))? else { continue };
-            let cfg = grub_cfg::parse(&text);
+            let custom = if text.contains("custom.cfg") {
+                tree.text(&format!("{directory}/custom.cfg"))?.unwrap_or_default()
+            } else {
+                String::new()
+            };
+            let cfg = grub_cfg::parse(&format!("{text}\n{custom}"));
             let env = read_env(tree, directory)?;
             let mut entries = Vec::new();
             collect(&cfg.items, &mut Vec::new(), &mut entries);
@@ -53,6 +58,20 @@ impl Grub {
             return Ok(Some(Self { directory, cfg, env, entries, no_one_shot }));
         }
         Ok(None)
+    }
+
+    /// Whether its menu comes from entry files.
+    pub(super) fn has_entry_files(&self) -> bool {
+        self.cfg.entry_files
+    }
+
+    /// Where people may add to the menu.
+    pub(super) fn custom_menu(&self) -> String {
+        format!("{}/custom.cfg", self.directory)
+    }
+
+    pub(super) fn items(&self) -> &[Item] {
+        &self.cfg.items
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -155,7 +174,7 @@ fn collect(items: &[Item], above: &mut Vec<Option<String>>, entries: &mut Vec<En
         above.push(label(item));
         match &item.kind {
             ItemKind::Submenu(inner) => collect(inner, above, entries),
-            ItemKind::Entry { linux } => {
+            ItemKind::Entry { linux, .. } => {
                 let path: Option<Vec<String>> = above.iter().cloned().collect();
                 let (image, options) = linux.clone().unwrap_or_default();
                 entries.push(Entry {
@@ -178,7 +197,7 @@ fn label(item: &Item) -> Option<String> {
     id.or_else(|| Some(&item.title).filter(usable).map(|title| title.replace('>', ">>")))
 }
 
-fn is_recovery(item: &Item, options: &str) -> bool {
+pub(super) fn is_recovery(item: &Item, options: &str) -> bool {
     let named = item.id.as_deref().unwrap_or(&item.title);
     named.contains("recovery")
         || named.contains("rescue")

@@ -19,6 +19,8 @@ pub enum ItemKind {
     Entry {
         /// The path of the kernel's image and its parameters, if it boots Linux.
         linux: Option<(String, String)>,
+        /// Its lines as they are.
+        body: Vec<String>,
     },
     /// Opens another menu.
     Submenu(Vec<Item>),
@@ -61,6 +63,12 @@ pub fn parse(text: &str) -> GrubCfg {
     for line in text.lines() {
         let words = split(line);
         let Some(first) = words.first().map(String::as_str) else { continue };
+        if first != "}"
+            && let Some(Open::Item(Item { kind: ItemKind::Entry { body, .. }, .. })) =
+                open.last_mut()
+        {
+            body.push(line.to_owned());
+        }
         match first {
             "menuentry" | "submenu" => {
                 if words.last().is_some_and(|word| word == "{") {
@@ -97,7 +105,7 @@ fn set_default(cfg: &mut GrubCfg, words: &[String]) {
 
 fn set_linux(open: &mut [Open], words: &[String]) {
     let Some(Open::Item(item)) = open.last_mut() else { return };
-    if let (ItemKind::Entry { linux }, Some(image)) = (&mut item.kind, words.get(1)) {
+    if let (ItemKind::Entry { linux, .. }, Some(image)) = (&mut item.kind, words.get(1)) {
         *linux = Some((image.clone(), words.get(2..).unwrap_or_default().join(" ")));
     }
 }
@@ -110,7 +118,7 @@ fn item(words: &[String]) -> Item {
     let kind = if words[0] == "submenu" {
         ItemKind::Submenu(Vec::new())
     } else {
-        ItemKind::Entry { linux: None }
+        ItemKind::Entry { linux: None, body: Vec::new() }
     };
     Item { title, id, kind }
 }
@@ -186,7 +194,8 @@ mod tests {
         let ItemKind::Submenu(inner) = &cfg.items[0].kind else { panic!("{cfg:?}") };
         assert_eq!(inner[0].id.as_deref(), Some("one"));
         let linux = Some(("/vmlinuz-1".to_owned(), "ro quiet".to_owned()));
-        assert_eq!(inner[0].kind, ItemKind::Entry { linux });
+        let body = vec!["linux /vmlinuz-1 ro quiet".to_owned(), " initrd /i".to_owned()];
+        assert_eq!(inner[0].kind, ItemKind::Entry { linux, body });
         assert_eq!((cfg.items[1].title.as_str(), &cfg.items[1].id), ("Two", &None));
     }
 }

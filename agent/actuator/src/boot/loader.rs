@@ -4,7 +4,9 @@ use wavegate_common::KernelRelease;
 use wavegate_common::actuator::{BootEntry, Loader, LoaderKind};
 
 use super::grub::Grub;
+use super::own_entry;
 use super::systemd_boot::SystemdBoot;
+use crate::cmdline;
 use crate::error::Error;
 use crate::tree::Tree;
 
@@ -26,12 +28,26 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it was put up by us, for parameters of its own.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.id.as_deref().is_some_and(|id| id.starts_with(own_entry::PREFIX))
+    }
+
+    /// The first of these parameters that it does not have.
+    #[must_use]
+    pub fn lacks<'a>(&self, parameters: &'a [String]) -> Option<&'a String> {
+        let has = cmdline::words(&self.options);
+        parameters.iter().find(|parameter| !has.contains(parameter))
+    }
+
     /// How good a name this entry is for its kernel: an id that carries the release will not
     /// move to another kernel when the menu is written anew.
     fn rank(&self, kernel: &KernelRelease) -> u8 {
         match &self.id {
             None => 0,
             Some(_) if self.recovery => 0,
+            Some(_) if self.is_ours() => 3,
             Some(id) if id.contains(kernel.as_str()) => 2,
             Some(_) => 1,
         }

@@ -10,6 +10,7 @@ pub mod grub;
 pub mod grub_cfg;
 pub mod grubenv;
 pub mod loader;
+pub mod own_entry;
 pub mod systemd_boot;
 
 pub use loader::{BootLoader, Entry};

@@ -70,6 +70,15 @@ impl SystemdBoot {
         Ok(Some(Self { partition, files, entries, default, no_one_shot }))
     }
 
+    /// Where entry files are.
+    pub(super) fn directories(&self) -> Vec<String> {
+        let mut all = vec![format!("{}/loader/entries", self.partition)];
+        if self.partition != EXTENDED {
+            all.push(format!("{EXTENDED}/loader/entries"));
+        }
+        all
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }

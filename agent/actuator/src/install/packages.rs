@@ -131,6 +131,12 @@ impl Packages {
                         .run()
                 };
                 allow::check_package(query(&["--queryformat", "%{NAME}"])?.trim())?;
+                let mut paths = Vec::new();
+                Program::new(tree, RPM, LOOK)
+                    .args(&["--query", "--package", "--list"])
+                    .arg(&artifact.path)
+                    .for_each_line(|line| paths.push(line.to_owned()))?;
+                allow::check_files(paths.iter().map(String::as_str))?;
                 prepared(Program::new(tree, RPM, timeout))
                     .args(&["--install", "--replacepkgs"])
                     .arg(&artifact.path)

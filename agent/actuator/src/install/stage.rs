@@ -8,7 +8,8 @@ use wavegate_common::{KernelRelease, Millis, Release, ReleaseSource};
 
 use super::packages::Packages;
 use super::{allow, artifact, pin};
-use crate::boot::BootLoader;
+use crate::boot::{BootLoader, own_entry};
+use crate::cmdline;
 use crate::error::Error;
 use crate::kernel;
 use crate::power::Power;
@@ -39,6 +40,7 @@ impl<P: Power> Actuator<P> {
         let default_moved_back = pin::hold(tree, &proven)?;
         let installed = installed?;
         kernel::files(tree, target)?;
+        put_parameters(tree, release, &proven)?;
         let loader = BootLoader::find(tree)?;
         check_initrd(tree, target)?;
         Ok(Staged {
@@ -48,6 +50,16 @@ impl<P: Power> Actuator<P> {
             default_kernel: loader.default_kernel().cloned(),
         })
     }
+}
+
+/// The entry with the release's parameters. A way back is left as it was confirmed, and so is
+/// what the proven kernel boots with.
+fn put_parameters(tree: &Tree, release: &Release, proven: &KernelRelease) -> Result<(), Error> {
+    if release.kernel == *proven || release.source == ReleaseSource::Installed {
+        return Ok(());
+    }
+    release.append.iter().try_for_each(|parameter| cmdline::check(parameter))?;
+    own_entry::put(tree, &release.kernel, &release.append)
 }
 
 fn distinct<const N: usize>(kernels: [&KernelRelease; N]) -> Vec<&KernelRelease> {

@@ -362,26 +362,11 @@ fn systemd_boot_prefers_entries_with_tries_left() {
 }
 
 #[test]
-fn panic_records_are_put_together_filed_and_taken_out() {
+fn what_ran_on_trial_is_what_gets_confirmed() {
     let host = Host::with_grub();
-    let record = |part: u32, text: &str| {
-        let name = format!("/sys/fs/pstore/dmesg-efi_pstore-16{part}");
-        host.put(&name, &format!("Panic#1 Part{part}\n{text}\n"));
-    };
-    record(1, "<0>[ 2.0] Kernel panic - not syncing: no init\n<4>[ 2.1] CPU: 0");
-    record(2, "<6>[ 1.0] earlier");
-    let collect = || match host.ask(&Request::Collect) {
-        Answer::Collected(records) => records,
-        other => panic!("{other:?}"),
-    };
-    let records = collect();
-    assert_eq!(records.len(), 1, "{records:?}");
-    assert!(records[0].text.starts_with("<0>[ 2.0] Kernel panic"), "{records:?}");
-    assert_eq!(host.tree.names("/sys/fs/pstore"), Vec::<String>::new());
-    let path = format!("{}/{}", wavegate_common::actuator::PANIC_DIR, records[0].name);
-    let filed = host.tree.text(&path).unwrap().unwrap();
-    assert!(filed.starts_with("<6>[ 1.0] earlier\n<0>[ 2.0]"), "in the order of time: {filed}");
-    assert_eq!(collect(), records, "told again to an agent that died");
-    host.boots(OLD, BootId(0x3333), 114);
-    assert_eq!(collect(), [], "but not in the next boot");
+    armed(&host, &arm_with(BootMethod::Kexec, &["nosmt"]));
+    host.ask(&switch(BootMethod::Kexec));
+    host.boots(NEW, BootId(0x2222), 208);
+    let why = host.refused(&Request::Confirm { kernel: NEW.into() }, Reason::Precondition);
+    assert!(why.contains("lacks nosmt"), "{why}");
 }

@@ -7,4 +7,6 @@ mod connection;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod staging;

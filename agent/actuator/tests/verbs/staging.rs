@@ -1,8 +1,8 @@
 //! Staging, with package managers that are scripts.
 
-use crate::host::{Host, NEW, OLD, debian_grub_cfg, entry_id};
+use crate::host::{BOOT, Host, NEW, OLD, debian_grub_cfg, entry_id};
 use wavegate_common::actuator::{ARTIFACT_DIR, Answer, Reason, Request, Staged};
-use wavegate_common::{Digest, Millis, Release, ReleaseSource};
+use wavegate_common::{BootMethod, Digest, Millis, Release, ReleaseSource};
 
 const FRESH: &str = "6.1.0-60-amd64";
 
@@ -230,4 +230,110 @@ fn an_artifact_that_is_not_what_was_announced_is_refused() {
     let why = host.refused(&stage(FRESH, source), Reason::Untrusted);
     assert!(why.contains("/etc/cron.d/x"), "{why}");
     assert_eq!(log(&host), "", "nothing was installed");
+}
+
+fn stage_with(append: &[&str]) -> Request {
+    let release = Release {
+        name: "test".into(),
+        kernel: NEW.into(),
+        source: package("linux-image-6.1.0-56-amd64", None),
+        append: append.iter().map(|&word| word.to_owned()).collect(),
+    };
+    Request::Stage { release, timeout: Millis::secs(30) }
+}
+
+fn armed_by_firmware(host: &Host, append: &[&str]) -> Answer {
+    host.ask(&Request::Arm {
+        boot_id: BOOT,
+        kernel: NEW.into(),
+        method: BootMethod::Firmware,
+        append: append.iter().map(|&word| word.to_owned()).collect(),
+    })
+}
+
+#[test]
+fn parameters_of_a_release_get_a_menu_entry_of_their_own() {
+    let host = with_apt("exit 1");
+    host.put("/boot/grub/custom.cfg", "# mine\n");
+    staged(&host, &stage_with(&["nosmt", "mitigations=auto"]));
+    let menu = host.tree.text("/boot/grub/custom.cfg").unwrap().unwrap();
+    assert!(menu.starts_with("# mine\n"), "{menu}");
+    assert!(menu.contains("root=UUID=1234 ro quiet panic=5 nosmt mitigations=auto\n"), "{menu}");
+    let Answer::Armed(armed) = armed_by_firmware(&host, &["nosmt"]) else { panic!("not armed") };
+    assert_eq!(armed.entry, Some(format!("wavegate-{NEW}")));
+    // Staged again with others, and with none.
+    staged(&host, &stage_with(&["nosmt=force"]));
+    assert!(matches!(armed_by_firmware(&host, &["nosmt"]), Answer::Refused(_)));
+    staged(&host, &stage_with(&[]));
+    assert_eq!(host.tree.text("/boot/grub/custom.cfg").unwrap().as_deref(), Some("# mine\n"));
+    let Answer::Armed(armed) = armed_by_firmware(&host, &[]) else { panic!("not armed") };
+    assert_eq!(armed.entry, Some(entry_id(NEW)));
+}
+
+#[test]
+fn a_menu_that_cannot_take_parameters_in_is_told_before_anything_is_drained() {
+    let host = with_apt("exit 1");
+    let cfg = debian_grub_cfg("${saved_entry}", "panic=5").replace("custom.cfg", "other.cfg");
+    host.put("/boot/grub/grub.cfg", &cfg);
+    let why = host.refused(&stage_with(&["nosmt"]), Reason::Precondition);
+    assert!(why.contains("not in the menu"), "{why}");
+    let why = host.refused(&stage_with(&["a b"]), Reason::BadRequest);
+    assert!(why.contains("not one kernel parameter"), "{why}");
+}
+
+#[test]
+fn parameters_of_a_release_get_an_entry_file_under_systemd_boot() {
+    let host = Host::bare();
+    host.put("/efi/EFI/systemd/systemd-bootx64.efi", "");
+    host.put("/efi/loader/loader.conf", &format!("default m-{OLD}.conf\n"));
+    for kernel in [OLD, NEW] {
+        let text = format!("version {kernel}\nlinux /m/{kernel}/linux\noptions ro panic=5\n");
+        host.put(&format!("/efi/loader/entries/m-{kernel}.conf"), &text);
+    }
+    let done = staged(&host, &stage_with(&["nosmt"]));
+    assert_eq!(done.default_kernel, Some(OLD.into()));
+    let own = format!("/efi/loader/entries/wavegate-{NEW}.conf");
+    let text = host.tree.text(&own).unwrap().unwrap();
+    assert!(text.ends_with("options ro panic=5\noptions nosmt\n"), "{text}");
+    staged(&host, &stage_with(&[]));
+    assert!(!host.tree.exists(&own));
+}
+
+#[test]
+fn an_rpm_is_held_to_the_same_rules() {
+    let host = Host::with_grub();
+    let rpm = |file: &str| {
+        host.put_program(
+            "/usr/bin/rpm",
+            &format!(
+                "echo \"rpm $*\" >> \"$ROOT/log\"\ncase \"$*\" in *NAME*) echo kernel-core;; \
+                 *--list*) echo /lib/modules/6.1.0-60-amd64/vmlinuz; echo {file};;\n\
+                 *--install*) {UNPACK};;\nesac"
+            ),
+        );
+    };
+    let digest = Digest::of(b"package");
+    let path = format!("{ARTIFACT_DIR}/{digest}.rpm");
+    host.tree.write(&path, b"package").unwrap();
+    let source = ReleaseSource::Artifact { digest, size: 7, file: "kernel.rpm".into() };
+    rpm("/usr/bin/evil");
+    let why = host.refused(&stage(FRESH, source.clone()), Reason::Untrusted);
+    assert!(why.contains("/usr/bin/evil"), "{why}");
+    assert!(!log(&host).contains("--install"));
+    rpm("/boot/x");
+    assert!(staged(&host, &stage(FRESH, source)).installed);
+}
+
+#[test]
+fn one_request_at_a_time_is_worked_on() {
+    let lock = "/var/lib/wavegate-actuator/installer.sock.lock";
+    let try_it = format!(
+        "flock --nonblock \"$ROOT{lock}\" true && echo free >> \"$ROOT/log\" || \
+         echo held >> \"$ROOT/log\"\n{UNPACK}"
+    );
+    let host = with_apt(&try_it);
+    staged(&host, &stage(FRESH, package("linux-image-6.1.0-60-amd64", None)));
+    assert!(log(&host).ends_with("held\n"), "{}", log(&host));
+    let held = host.tree.path(lock);
+    assert!(std::fs::File::open(held).unwrap().try_lock().is_ok(), "and given back");
 }

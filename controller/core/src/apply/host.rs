@@ -57,7 +57,12 @@ pub(crate) fn change_host(
             host.phase = P::Rebooting { from: *from, deadline: *deadline };
         }
         HostChange::CameBack { boot } => {
-            expect(matches!(host.phase, P::Rebooting { .. } | P::Lost), host)?;
+            let ahead = matches!(
+                host.phase,
+                P::Pending | P::Staging { .. } | P::Staged | P::Draining { .. }
+            );
+            expect(ahead || matches!(host.phase, P::Rebooting { .. } | P::Lost), host)?;
+            host.boots = host.boots.max(1);
             host.phase = P::Verifying { since: at, boot: *boot };
         }
         HostChange::ConfirmOrdered { order } => {

@@ -83,7 +83,13 @@ pub fn apply_to(state: &mut Rollout, event: &Event) -> Result<(), IllegalTransit
 pub(crate) fn apply_phase(from: &RolloutPhase, to: &RolloutPhase) -> Result<(), String> {
     use RolloutPhase as P;
     let ok = match (from, to) {
-        (P::Succeeded | P::Aborted { .. }, _) | (_, P::Draft) => false,
+        (P::Succeeded | P::Aborted { .. }, _) => false,
+        (P::Paused { resume_to, .. }, to) => {
+            **resume_to == *to
+                || (matches!(to, P::RollingBack) && !resume_to.is_over())
+                || is_pause_of(resume_to, to)
+        }
+        (_, P::Draft) => false,
         // Where hosts may be under way, an end goes through a pause that lets them come to rest.
         (P::Draft | P::RollingBack, P::Aborted { .. }) => true,
         (P::Draft, P::Canary) => true,
@@ -92,11 +98,6 @@ pub(crate) fn apply_phase(from: &RolloutPhase, to: &RolloutPhase) -> Result<(), 
         (P::Rolling { wave }, P::Baking { wave: baked, .. }) => wave == baked,
         (P::Baking { wave, .. }, P::Rolling { wave: next }) => next > wave,
         (P::Baking { .. } | P::Canary, P::Succeeded) => true,
-        (P::Paused { resume_to, .. }, to) => {
-            **resume_to == *to
-                || (matches!(to, P::RollingBack) && !resume_to.is_over())
-                || is_pause_of(resume_to, to)
-        }
         (P::Canary | P::Rolling { .. } | P::Baking { .. }, P::RollingBack) => true,
         (from, P::Paused { resume_to, .. }) => **resume_to == *from || resume_to.is_over(),
         (P::Draft | P::Canary | P::Rolling { .. } | P::Baking { .. } | P::RollingBack, _) => false,

@@ -78,7 +78,7 @@ const TABLE: [(&str, &str); 15] = [
     ("cancel_ordered", "staging draining"),
     ("stood_down", "staging draining rebooting lost"),
     ("permitted", "draining"),
-    ("came_back", "rebooting lost"),
+    ("came_back", "pending staging staged draining rebooting lost"),
     ("confirm_ordered", "verifying"),
     ("confirmed", "verifying"),
     ("rebooted", "updated"),

@@ -38,7 +38,8 @@ fn may_begin(
     let name = host.host;
     match case.phase() {
         RolloutPhase::Canary if host.wave == 0 => {}
-        RolloutPhase::Rolling { wave } if host.wave <= *wave => {}
+        RolloutPhase::Rolling { wave } | RolloutPhase::Baking { wave, .. }
+            if host.wave <= *wave => {}
         RolloutPhase::Paused { .. } => {
             out.push(case.breaks(4, format!("host {name} begins while the rollout is paused")));
         }
@@ -53,8 +54,20 @@ fn may_begin(
     if bad || case.rollout.blocked.contains_key(&host.class) {
         out.push(case.breaks(13, format!("host {name} begins although the release is known bad")));
     }
-    let others_wait =
-        || case.rollout.hosts.iter().any(|other| other.host != name && !other.phase.is_settled());
+    // A host that this very plan sees to its end does not wait any more.
+    let ends = |id| {
+        case.changes.iter().any(|(host, change)| {
+            let end = matches!(
+                change,
+                HostChange::Confirmed | HostChange::Excluded { .. } | HostChange::Failed { .. }
+            );
+            *host == id && end
+        })
+    };
+    let others_wait = || {
+        let mut others = case.rollout.hosts.iter().filter(|other| other.host != name);
+        others.any(|other| !other.phase.is_settled() && !ends(other.host))
+    };
     if input.policy.controller_host == Some(name) && others_wait() {
         out.push(case.breaks(14, format!("the controller's own host {name} is not last")));
     }

@@ -105,7 +105,9 @@ pub(super) fn check_permits(plan: &Plan, cases: &[Case<'_>], out: &mut Vec<Viola
         }
         let forward = host.direction == Direction::Forward;
         let moves = match case.phase() {
-            RolloutPhase::Canary | RolloutPhase::Rolling { .. } => forward,
+            RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. } => {
+                forward
+            }
             RolloutPhase::RollingBack => !forward,
             _ => false,
         };

@@ -2,7 +2,7 @@
 //! waits for one reason, or it is done.
 
 use wavegate_common::{
-    Direction, HostPhase, HostRecord, HostReport, OpenOrder, OrderKind, RolloutPhase, WaitingOn,
+    Direction, HostPhase, HostRecord, HostReport, OrderKind, RolloutPhase, WaitingOn,
 };
 
 use super::sight::Sight;
@@ -87,13 +87,14 @@ fn nobody_begins(sight: &Sight<'_>, work: &Work<'_>) -> Option<WaitingOn> {
         RolloutPhase::Paused { reason, .. } if on(Guard::Pause) => {
             Some(WaitingOn::Paused { reason: reason.to_string() })
         }
-        RolloutPhase::Baking { until, .. } => Some(WaitingOn::Bake { until: *until }),
+        RolloutPhase::RollingBack | RolloutPhase::Succeeded | RolloutPhase::Aborted { .. } => {
+            let reason = format!("it is {}", work.phase.name().replace('_', " "));
+            Some(WaitingOn::Paused { reason })
+        }
         RolloutPhase::Paused { .. }
         | RolloutPhase::Canary
         | RolloutPhase::Rolling { .. }
-        | RolloutPhase::RollingBack
-        | RolloutPhase::Succeeded
-        | RolloutPhase::Aborted { .. } => None,
+        | RolloutPhase::Baking { .. } => None,
     }
 }
 
@@ -112,6 +113,9 @@ fn not_yet(
     let current = work.phase.open_wave().unwrap_or(u16::MAX);
     if host.wave <= current || !on(Guard::WaveOrder) {
         return None;
+    }
+    if let RolloutPhase::Baking { until, .. } = &work.phase {
+        return Some(WaitingOn::Bake { until: *until });
     }
     let shape = work.stored.waves.get(usize::from(host.wave));
     if shape.is_some_and(|shape| shape.holdback) {
@@ -203,20 +207,15 @@ fn cancel(work: &mut Work<'_>) {
             continue;
         };
         let stop = match (&work.phase, host.direction) {
-            (RolloutPhase::Canary | RolloutPhase::Rolling { .. }, Direction::Forward) => {
-                work.is_blocked(host.class)
-            }
+            (
+                RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
+                Direction::Forward,
+            ) => work.is_blocked(host.class),
             (RolloutPhase::RollingBack, Direction::Back) => false,
             _ => true,
         };
         if stop && order.kind == OrderKind::Activate {
-            let id = work.order_id(host, OrderKind::Cancel, host.direction);
-            let order = OpenOrder {
-                id,
-                kind: OrderKind::Cancel,
-                generation: work.generation(),
-                ..order.clone()
-            };
+            let order = work.cancel_order(host, order);
             work.change(at, HostChange::CancelOrdered { order });
         }
     }

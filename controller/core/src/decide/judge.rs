@@ -2,8 +2,8 @@
 //! report shows it to be.
 
 use wavegate_common::{
-    BootCause, Direction, FailReason, FailStep, HostPhase, HostReport, Judgement, OrderKind,
-    RolloutHost, TransactionStep,
+    BootCause, Direction, ExcludeReason, FailReason, FailStep, HostPhase, HostReport, Judgement,
+    Millis, OrderKind, RolloutHost, Timestamp, TransactionStep,
 };
 
 use super::sight::Sight;
@@ -16,16 +16,13 @@ pub(super) fn judge(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &mut Wor
     for at in 0..work.seats.len() {
         let Some(seat) = work.seats.get(at) else { continue };
         let change = match &seat.host().phase {
-            HostPhase::Staging { .. } => staging(input, seat),
-            HostPhase::Draining { .. } => draining(input, work, seat),
+            HostPhase::Pending | HostPhase::Staged => ahead(work, seat),
+            HostPhase::Staging { .. } => ahead(work, seat).or_else(|| staging(input, work, seat)),
+            HostPhase::Draining { .. } => ahead(work, seat).or_else(|| draining(input, work, seat)),
             HostPhase::Rebooting { .. } | HostPhase::Lost => rebooting(input, sight, work, seat),
             HostPhase::Verifying { .. } => verifying(input, sight, work, seat),
             HostPhase::Updated { .. } => updated(work, seat),
-            HostPhase::Pending
-            | HostPhase::Staged
-            | HostPhase::RolledBack
-            | HostPhase::Failed { .. }
-            | HostPhase::Excluded { .. } => None,
+            HostPhase::RolledBack | HostPhase::Failed { .. } | HostPhase::Excluded { .. } => None,
         };
         if let Some(change) = change {
             work.change(at, change);
@@ -33,19 +30,55 @@ pub(super) fn judge(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &mut Wor
     }
 }
 
-fn staging(input: &PlanningInput<'_>, seat: &Seat<'_>) -> Option<HostChange> {
+/// The host has come further than this controller remembers, as after a restored backup: its
+/// facts are taken as they are.
+fn ahead(work: &Work<'_>, seat: &Seat<'_>) -> Option<HostChange> {
+    let (report, host) = (seat.fresh_report()?, seat.host());
+    let forward = host.direction == Direction::Forward;
+    if !forward || report.boot.kernel != work.stored.release.kernel {
+        return None;
+    }
+    let activate = work.order_id(host, OrderKind::Activate, Direction::Forward);
+    match report.step_of(activate) {
+        Some(TransactionStep::Trial | TransactionStep::Verified) => {
+            Some(HostChange::CameBack { boot: report.boot.boot_id })
+        }
+        _ if report.is_under_way()
+            || report.default_kernel.as_ref() != Some(&report.boot.kernel) =>
+        {
+            None
+        }
+        _ => Some(HostChange::Excluded { reason: ExcludeReason::AlreadyThere }),
+    }
+}
+
+/// Whether a host that is heard of has said nothing of its order for too long: it may have ended
+/// an order of that id before, in a time that this controller does not remember.
+fn is_mute(input: &PlanningInput<'_>, work: &Work<'_>, seat: &Seat<'_>, since: Timestamp) -> bool {
+    let patience = work.stored.spec.limits.order.0.saturating_add(input.policy.retry_after.0);
+    seat.fresh
+        && input.now.since(since) > Millis(patience)
+        && seat.report().is_some_and(|report| !report.is_under_way())
+}
+
+fn staging(input: &PlanningInput<'_>, work: &Work<'_>, seat: &Seat<'_>) -> Option<HostChange> {
     let (report, order) = (seat.report()?, seat.host().order.as_ref()?);
+    let HostPhase::Staging { since } = &seat.host().phase else { return None };
     match report.step_of(order.id) {
         Some(TransactionStep::Staged) => Some(HostChange::Staged),
         Some(TransactionStep::Failed { reason, .. }) => Some(failed(FailStep::Stage, reason)),
         Some(TransactionStep::Aborted { reason }) => {
             Some(stood_down(input, seat, FailStep::Stage, reason))
         }
+        Some(_) => None,
+        None if is_mute(input, work, seat, *since) => {
+            Some(stood_down(input, seat, FailStep::Stage, "it says nothing of the order"))
+        }
         // The order was for another boot: give it anew.
-        _ if report.boot.boot_id != order.boot_id => {
+        None if report.boot.boot_id != order.boot_id => {
             Some(stood_down(input, seat, FailStep::Stage, "it rebooted while staging"))
         }
-        _ => None,
+        None => None,
     }
 }
 
@@ -62,12 +95,17 @@ fn draining(input: &PlanningInput<'_>, work: &Work<'_>, seat: &Seat<'_>) -> Opti
             HostChange::Failed { step: FailStep::Drain, reason }
         });
     }
-    match report.step_of(activate).or_else(|| report.step_of(order.id))? {
-        TransactionStep::Aborted { reason } => {
+    let HostPhase::Draining { since } = &host.phase else { return None };
+    match report.step_of(activate).or_else(|| report.step_of(order.id)) {
+        Some(TransactionStep::Aborted { reason }) => {
             Some(stood_down(input, seat, FailStep::Drain, reason))
         }
-        TransactionStep::Failed { step, reason } => Some(failed(*step, reason)),
-        _ => None,
+        Some(TransactionStep::Failed { step, reason }) => Some(failed(*step, reason)),
+        // The slot stays taken until the host answers the cancel.
+        None if order.kind == OrderKind::Activate && is_mute(input, work, seat, *since) => {
+            Some(HostChange::CancelOrdered { order: work.cancel_order(host, order) })
+        }
+        Some(_) | None => None,
     }
 }
 

@@ -84,9 +84,10 @@ fn refuse(
         return Some(Denied::OtherBoot);
     }
     let moves = match (&work.phase, host.direction) {
-        (RolloutPhase::Canary | RolloutPhase::Rolling { .. }, Direction::Forward) => {
-            !work.is_blocked(host.class)
-        }
+        (
+            RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
+            Direction::Forward,
+        ) => !work.is_blocked(host.class),
         (RolloutPhase::RollingBack, Direction::Back) => true,
         _ => false,
     };

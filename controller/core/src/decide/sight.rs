@@ -48,7 +48,7 @@ impl<'a> Sight<'a> {
             while flying.next_if(|id| **id < record.id).is_some() {}
             let ours = flying.next_if(|id| **id == record.id).is_some();
             let fresh = is_fresh(input, record);
-            let ill = !ours && (!fresh || is_unhealthy(record));
+            let ill = !ours && (!fresh || is_unhealthy(record) || is_under_way(record));
             if !ours && record.report.is_some() {
                 known += 1;
                 lost += u64::from(!fresh);
@@ -163,6 +163,12 @@ fn bump(counts: &mut [u64], index: DomainIndex, by: u64) {
     if let Some(count) = counts.get_mut(index.0 as usize) {
         *count += by;
     }
+}
+
+/// Whether a host says itself that it is away from its work, by the doing of a controller that
+/// remembers more than this one.
+fn is_under_way(record: &HostRecord) -> bool {
+    record.report.as_ref().is_some_and(|report| report.is_under_way())
 }
 
 /// Whether a host says itself that it does not do its work.

@@ -26,6 +26,10 @@ pub(super) fn own_reason(
     else {
         return Some(WaitingOn::NoRecentReport { last: record.last_seen });
     };
+    if report.is_under_way() && matches!(host.phase, HostPhase::Pending | HostPhase::Staged) {
+        let reasons = vec!["an order that this rollout does not know is in work".to_owned()];
+        return Some(WaitingOn::HostGuard { reasons });
+    }
     if !report.drift.is_empty() {
         return Some(WaitingOn::Drift { items: report.drift.clone() });
     }

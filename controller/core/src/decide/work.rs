@@ -126,9 +126,14 @@ impl<'a> Work<'a> {
         self.events.push(Event { rollout: self.stored.id, at: self.now, change });
     }
 
-    /// The generation that this pass becomes.
-    pub(super) fn generation(&self) -> Generation {
-        self.generation
+    /// The order to give up the one that is open.
+    pub(super) fn cancel_order(&self, host: &RolloutHost, open: &OpenOrder) -> OpenOrder {
+        OpenOrder {
+            id: self.order_id(host, OrderKind::Cancel, host.direction),
+            kind: OrderKind::Cancel,
+            generation: self.generation,
+            ..open.clone()
+        }
     }
 
     /// The id of an order of one kind to a host, in its present attempt.

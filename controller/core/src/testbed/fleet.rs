@@ -219,7 +219,11 @@ impl Fleet {
         let fell = self.falls_back.contains(&id);
         let boot_id = self.boot_id();
         self.alter(id, |report| {
-            let command = report.transaction.as_ref().unwrap().command;
+            let transaction = report.transaction.as_mut().unwrap();
+            let command = transaction.command;
+            let evidence = "kernel panic".to_owned();
+            transaction.step =
+                if fell { TransactionStep::FellBack { evidence } } else { TransactionStep::Trial };
             report.boot.boot_id = boot_id;
             if fell {
                 let evidence = "kernel panic".to_owned();

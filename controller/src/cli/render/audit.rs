@@ -13,7 +13,7 @@ pub fn list(page: &AuditPage, now: Timestamp, wide: bool) -> String {
     if wide {
         head.extend(["ROLE", "FROM", "HASH"]);
     }
-    let mut table = Table::new(&head).unbounded(wide);
+    let mut table = Table::new(&head).firm(&[0, 1]).unbounded(wide);
     for entry in &page.entries {
         let mut row = vec![
             entry.seq.to_string(),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use wavegate_common::view::{HostInRollout, HostPage, HostView, HostWhyView, HostsChanged, WaitView};
+use wavegate_common::view::{
+    HostInRollout, HostPage, HostView, HostWhyView, HostsChanged, WaitView,
+};
 use wavegate_common::{BootCause, BootMethod, HealthState, HostReport, Labels, Timestamp};
 
 use super::paint::{Paint, hosts};
@@ -18,7 +20,7 @@ pub fn list(page: &HostPage, now: Timestamp, wide: bool) -> String {
     if wide {
         head.extend(["ROLLOUT", "WAVE", "WAITS ON", "LABELS", "ID"]);
     }
-    let mut table = Table::new(&head).unbounded(wide);
+    let mut table = Table::new(&head).firm(&[0, 1, 4]).unbounded(wide);
     for host in &page.hosts {
         let mut row = vec![
             host.name.clone(),
@@ -105,7 +107,11 @@ fn told(report: &HostReport, now: Timestamp) -> String {
     line(&mut out, "Default", &default);
     let installed: Vec<&str> = report.installed.iter().map(|kernel| kernel.as_str()).collect();
     line(&mut out, "Installed", &installed.join(", "));
-    line(&mut out, "Boot", &format!("{}, up {}", report.boot.boot_id, since(report.boot.booted_at, now)));
+    line(
+        &mut out,
+        "Boot",
+        &format!("{}, up {}", report.boot.boot_id, since(report.boot.booted_at, now)),
+    );
     out.push_str(&cause(&report.boot.cause));
     let failed = report.health.failed();
     let text = if failed.is_empty() { String::new() } else { format!(": {failed}") };
@@ -173,7 +179,7 @@ fn waiting(wait: &WaitView, now: Timestamp) -> String {
 #[must_use]
 pub fn why(view: &HostWhyView, now: Timestamp, paint: Paint) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}", wrap(&format!("{}: {}", paint.bold(&view.name), view.text), 0));
+    let _ = writeln!(out, "{}", paint.bold(&wrap(&view.text, 0)));
     if let Some(wait) = &view.waiting {
         line(&mut out, "Reason", &wait.kind);
         line(&mut out, "Waits", &since(wait.since, now));

@@ -9,8 +9,8 @@ use super::time::cell;
 /// The list.
 #[must_use]
 pub fn list(list: &KernelList, now: Timestamp, wide: bool) -> String {
-    let mut table = Table::new(&["NAME", "KERNEL", "FROM", "RUNNING", "STATE", "ADDED", "BY"])
-        .unbounded(wide);
+    let mut table =
+        Table::new(&["NAME", "KERNEL", "FROM", "RUNNING", "STATE", "ADDED", "BY"]).firm(&[0, 1, 5]).unbounded(wide);
     for kernel in &list.kernels {
         table.row([
             kernel.release.name.to_string(),
@@ -31,7 +31,9 @@ pub fn list(list: &KernelList, now: Timestamp, wide: bool) -> String {
 
 fn source(source: &ReleaseSource, wide: bool) -> String {
     match source {
-        ReleaseSource::Package { package, version: Some(version) } => format!("{package}={version}"),
+        ReleaseSource::Package { package, version: Some(version) } => {
+            format!("{package}={version}")
+        }
         ReleaseSource::Package { package, version: None } => package.clone(),
         ReleaseSource::Artifact { digest, file, .. } if wide => format!("{file} sha256:{digest}"),
         ReleaseSource::Artifact { file, .. } => file.clone(),

@@ -18,7 +18,11 @@ const ROWS_MOST: usize = 10;
 pub fn plan(view: &PlanView, paint: Paint, wide: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{:<WIDTH$}{}", "Rollout", paint.bold(&view.name));
-    let _ = writeln!(out, "{:<WIDTH$}{} (kernel {})", "Release", view.release.name, view.release.kernel);
+    let _ = writeln!(
+        out,
+        "{:<WIDTH$}{} (kernel {})",
+        "Release", view.release.name, view.release.kernel
+    );
     let _ = writeln!(out, "{:<WIDTH$}{}", "Plan", view.hash);
     out.push('\n');
     out.push_str(&waves(view));

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use wavegate_common::view::{
-    EventPage, HostCounts, RolloutList, RolloutView, WaveView,
-};
+use wavegate_common::view::{EventPage, HostCounts, RolloutList, RolloutView, WaveView};
 use wavegate_common::{RolloutPhase, Timestamp};
 
 use super::paint::{Paint, hosts};
@@ -26,7 +24,7 @@ pub fn list(list: &RolloutList, now: Timestamp, wide: bool) -> String {
     if wide {
         head.extend(["BY", "REASON"]);
     }
-    let mut table = Table::new(&head).unbounded(wide);
+    let mut table = Table::new(&head).firm(&[0, 2, 6]).unbounded(wide);
     for rollout in &list.rollouts {
         let counts = &rollout.hosts;
         let mut row = vec![
@@ -85,7 +83,11 @@ pub fn status(rollout: &RolloutView, now: Timestamp, paint: Paint, wide: bool) -
         line(&mut out, "Until", &wait.released_by);
     }
     line(&mut out, "Changed", &both(rollout.changed_at, now));
-    line(&mut out, "Made", &format!("by {}, {}", rollout.created_by, both(rollout.created_at, now)));
+    line(
+        &mut out,
+        "Made",
+        &format!("by {}, {}", rollout.created_by, both(rollout.created_at, now)),
+    );
     line(&mut out, "Hosts", &counts(&rollout.hosts));
     out.push('\n');
     out.push_str(&waves(&rollout.waves));
@@ -157,8 +159,7 @@ fn classes(rollout: &RolloutView, wide: bool) -> String {
     if some.is_empty() {
         return String::new();
     }
-    let mut table =
-        Table::new(&["CLASS", "HOSTS", "UPDATED", "HARMED", "BLOCKED"]).unbounded(wide);
+    let mut table = Table::new(&["CLASS", "HOSTS", "UPDATED", "HARMED", "BLOCKED"]).unbounded(wide);
     for class in some.iter().take(if wide { usize::MAX } else { ROWS_MOST }) {
         table.row([
             class.class.to_string(),
@@ -208,7 +209,7 @@ pub fn change_line(rollout: &RolloutView, now: Timestamp) -> String {
 /// What happened to a rollout.
 #[must_use]
 pub fn history(page: &EventPage, now: Timestamp, wide: bool) -> String {
-    let mut table = Table::new(&["AT", "HOST", "KIND", "WHAT"]).unbounded(wide);
+    let mut table = Table::new(&["AT", "HOST", "KIND", "WHAT"]).firm(&[0]).unbounded(wide);
     for event in &page.events {
         table.row([
             cell(event.at, now),
@@ -226,7 +227,10 @@ pub fn done(rollout: &RolloutView) -> String {
     let name = &rollout.name;
     let at = phase(rollout);
     let part = hosts(taking_part(&rollout.hosts));
-    format!("rollout {name} ({}) is {at}, {part}; see `wavegate rollout status {name} --watch`\n", rollout.id)
+    format!(
+        "rollout {name} ({}) is {at}, {part}; see `wavegate rollout status {name} --watch`\n",
+        rollout.id
+    )
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use wavegate_common::view::{
 };
 use wavegate_common::{
     BootCause, BootId, BootRecord, CheckResult, CommandId, Digest, ExcludeReason, FailReason,
-    FailStep, FailureDomain, Finding, Generation, Health, HealthState, HostClass, HostId, HostPhase,
-    HostReport, Metric, Millis, PauseReason, Release, ReleaseSource, RolloutId, RolloutPhase,
-    RolloutSpec, Scope, Share, Timestamp, Verdict, WaitingOn,
+    FailStep, FailureDomain, Finding, Generation, Health, HealthState, HostClass, HostId,
+    HostPhase, HostReport, Metric, Millis, PauseReason, Release, ReleaseSource, RolloutId,
+    RolloutPhase, RolloutSpec, Scope, Share, Timestamp, Verdict, WaitingOn,
 };
 
 /// 2026-06-01 12:00:00Z.
@@ -46,7 +46,10 @@ fn release() -> Release {
     Release {
         name: "6.1.0-56".into(),
         kernel: "6.1.0-56-amd64".into(),
-        source: ReleaseSource::Package { package: "linux-image-6.1.0-56-amd64".into(), version: None },
+        source: ReleaseSource::Package {
+            package: "linux-image-6.1.0-56-amd64".into(),
+            version: None,
+        },
         append: Vec::new(),
     }
 }
@@ -82,10 +85,9 @@ fn gate_closed() -> RolloutPhase {
 
 /// A rollout that the gate of the canary stage has paused.
 pub(crate) fn paused() -> RolloutView {
-    let spec: RolloutSpec = serde_json::from_str(
-        r#"{"name":"first-light","release":"6.1.0-56","selector":"*"}"#,
-    )
-    .unwrap();
+    let spec: RolloutSpec =
+        serde_json::from_str(r#"{"name":"first-light","release":"6.1.0-56","selector":"*"}"#)
+            .unwrap();
     let wave = |index, share, hosts, updated, verdict: Option<Verdict>| WaveView {
         index,
         share: Share(share),
@@ -96,10 +98,8 @@ pub(crate) fn paused() -> RolloutView {
         verdict: verdict.as_ref().map(|verdict| verdict.name().to_owned()),
         verdict_detail: verdict,
     };
-    let fail = Verdict::Fail {
-        scope: Scope::Class(HostClass::from(CLASS)),
-        findings: vec![finding()],
-    };
+    let fail =
+        Verdict::Fail { scope: Scope::Class(HostClass::from(CLASS)), findings: vec![finding()] };
     RolloutView {
         id: RolloutId(1),
         name: "first-light".into(),
@@ -110,7 +110,13 @@ pub(crate) fn paused() -> RolloutView {
         created_by: "admin".into(),
         created_at: ago(600),
         changed_at: ago(125),
-        hosts: HostCounts { total: 240, updated: 33, failed: 1, pending: 206, ..HostCounts::default() },
+        hosts: HostCounts {
+            total: 240,
+            updated: 33,
+            failed: 1,
+            pending: 206,
+            ..HostCounts::default()
+        },
         waves: vec![
             wave(0, 150_000, 36, 33, Some(fail)),
             wave(1, 200_000, 12, 0, None),
@@ -174,7 +180,10 @@ pub(crate) fn rollout_why() -> RolloutWhyView {
             },
         ],
         waits: vec![WaitGroup {
-            waiting: WaitView::new(WaitingOn::Paused { reason: "the gate closed".into() }, ago(125)),
+            waiting: WaitView::new(
+                WaitingOn::Paused { reason: "the gate closed".into() },
+                ago(125),
+            ),
             count: 206,
             hosts: Vec::new(),
         }],
@@ -193,7 +202,11 @@ fn part(phase: HostPhase) -> HostInRollout {
 
 /// A host that fell back from the new kernel.
 pub(crate) fn fallen_host() -> HostView {
-    let checks = vec![CheckResult { name: "units".into(), ok: false, detail: "nginx.service failed".into() }];
+    let checks = vec![CheckResult {
+        name: "units".into(),
+        ok: false,
+        detail: "nginx.service failed".into(),
+    }];
     let report = HostReport {
         host: HostId(1),
         seq: 9,
@@ -206,7 +219,8 @@ pub(crate) fn fallen_host() -> HostView {
             booted_at: ago(130),
             cause: BootCause::FellBack {
                 command: CommandId(3),
-                evidence: "Kernel panic - not syncing: VFS: Unable to mount root fs\nCPU: 3 PID: 1".into(),
+                evidence: "Kernel panic - not syncing: VFS: Unable to mount root fs\nCPU: 3 PID: 1"
+                    .into(),
             },
         },
         installed: vec!["6.1.0-54-amd64".into(), "6.1.0-56-amd64".into()],
@@ -255,7 +269,7 @@ pub(crate) fn host_why() -> HostWhyView {
         host: HostId(1),
         name: "web-ams-r01-01".into(),
         rollout: Some(part(HostPhase::Staged)),
-        text: wait.text.clone(),
+        text: format!("web-ams-r01-01 waits in rollout r1: {}", wait.text),
         waiting: Some(wait),
         next: Some("wavegate host show web-ams-r01-01".into()),
     }

@@ -12,13 +12,14 @@ pub struct Table {
     rows: Vec<Vec<String>>,
     unbounded: bool,
     indent: usize,
+    firm: Vec<usize>,
 }
 
 impl Table {
     /// An empty table.
     #[must_use]
     pub fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new(), unbounded: false, indent: 0 }
+        Self { head: head.to_vec(), rows: Vec::new(), unbounded: false, indent: 0, firm: Vec::new() }
     }
 
     /// Lines may be wider than the page (`-o wide`).
@@ -32,6 +33,13 @@ impl Table {
     #[must_use]
     pub fn indented(mut self, indent: usize) -> Self {
         self.indent = indent;
+        self
+    }
+
+    /// These columns are not cut: times and numbers say nothing in part.
+    #[must_use]
+    pub fn firm(mut self, columns: &[usize]) -> Self {
+        self.firm = columns.to_vec();
         self
     }
 
@@ -56,7 +64,7 @@ impl Table {
                 cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
             })
             .collect();
-        let widths = if self.unbounded { widths } else { fitted(widths, PAGE - self.indent) };
+        let widths = if self.unbounded { widths } else { fitted(widths, PAGE - self.indent, &self.firm) };
         let mut out = String::new();
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = " ".repeat(self.indent);
@@ -71,17 +79,15 @@ impl Table {
     }
 }
 
-/// Widths that fit so many characters: the widest column gives way first.
-fn fitted(mut widths: Vec<usize>, page: usize) -> Vec<usize> {
+/// Widths that fit so many characters: the widest column that may give way gives way first.
+fn fitted(mut widths: Vec<usize>, page: usize, firm: &[usize]) -> Vec<usize> {
     const LEAST: usize = 8;
     loop {
         let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let widest = widths.iter().copied().max().unwrap_or(0);
-        if total <= page || widest <= LEAST {
-            return widths;
-        }
-        if let Some(width) = widths.iter_mut().rev().find(|width| **width == widest) {
-            *width -= 1;
+        let soft = widths.iter_mut().enumerate().filter(|(column, _)| !firm.contains(column));
+        match soft.map(|(_, width)| width).max_by_key(|width| **width) {
+            Some(widest) if total > page && *widest > LEAST => *widest -= 1,
+            _ => return widths,
         }
     }
 }

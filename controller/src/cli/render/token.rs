@@ -10,7 +10,7 @@ use super::time::cell;
 #[must_use]
 pub fn list(list: &TokenList, now: Timestamp, wide: bool) -> String {
     let mut table =
-        Table::new(&["ID", "FOR", "STATE", "EXPIRES", "MADE BY", "REASON"]).unbounded(wide);
+        Table::new(&["ID", "FOR", "STATE", "EXPIRES", "MADE BY", "REASON"]).firm(&[0, 3]).unbounded(wide);
     for token in &list.tokens {
         table.row([
             token.id.clone(),

@@ -49,5 +49,8 @@ pub(super) async fn ask(client: &mut Client, spec: RolloutSpec) -> Result<PlanVi
 
 /// What to type to begin it.
 pub(super) fn next(file: &str, plan: &PlanView) -> String {
-    format!("Apply it with:\n  wavegate rollout apply -f {file} --plan {} --reason '...'", plan.hash)
+    format!(
+        "Apply it with:\n  wavegate rollout apply -f {file} --plan {} --reason '...'",
+        plan.hash
+    )
 }

@@ -13,9 +13,11 @@ use crate::cli::session::Session;
 
 /// Which rollout, and whether to stay.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 it moves or has succeeded, 3 it is paused, 4 it was aborted \
+#[command(
+    after_help = "Exit codes: 0 it moves or has succeeded, 3 it is paused, 4 it was aborted \
     or rolled back.\nA watch ends when the rollout is over or paused. It reads what the controller \
-    has stored: closing it changes nothing, and it goes on after the controller was away.")]
+    has stored: closing it changes nothing, and it goes on after the controller was away."
+)]
 pub struct Status {
     /// Its id (`r1`) or its name
     pub(super) rollout: String,
@@ -34,11 +36,9 @@ pub(super) fn run(args: &Status, session: &Session) -> Result<Exit, Failure> {
 async fn once(args: &Status, session: &Session) -> Result<Exit, Failure> {
     let mut client = session.client().await?;
     let ask = GetRollout { rollout: args.rollout.clone(), report: false };
-    let view = client
-        .calls
-        .get_rollout(&ask)
-        .await
-        .map_err(|status| client.failed(format!("cannot show rollout {}", args.rollout), &status))?;
+    let view = client.calls.get_rollout(&ask).await.map_err(|status| {
+        client.failed(format!("cannot show rollout {}", args.rollout), &status)
+    })?;
     show(&view, session)?;
     Ok(watch::exit_of(&view).unwrap_or(Exit::Ok))
 }
@@ -46,9 +46,8 @@ async fn once(args: &Status, session: &Session) -> Result<Exit, Failure> {
 /// The whole page, and what to type next.
 pub(super) fn show(view: &RolloutView, session: &Session) -> Result<(), Failure> {
     let output = &session.output;
-    output.data(view, || {
-        text::status(view, time::now(), Paint(output.colour), output.is_wide())
-    })?;
+    output
+        .data(view, || text::status(view, time::now(), Paint(output.colour), output.is_wide()))?;
     if view.standing.phase == "paused" {
         output.say(format!("see `wavegate rollout why {}`", view.name));
     }

@@ -66,6 +66,10 @@ pub(super) async fn run(rollout: &str, session: &Session) -> Result<Exit, Failur
     let mut pause = RETRY_FIRST;
     loop {
         let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+        // A connection that fails at once would win against a limit that is over.
+        if left.is_some_and(|left| left.is_zero()) {
+            return screen.give_up(rollout, away_since, limit);
+        }
         let followed = follow(rollout, session, &mut screen);
         let result = match left {
             Some(left) => timeout(left, followed).await.unwrap_or(Ok(Followed::OutOfTime)),
@@ -85,8 +89,9 @@ pub(super) async fn run(rollout: &str, session: &Session) -> Result<Exit, Failur
             }
             Err(failure) => return Err(screen.fail(failure)),
         };
+        let first = away_since.is_none();
         let (since, at) = *away_since.get_or_insert_with(|| (Instant::now(), time::now()));
-        screen.away(at, &problem);
+        screen.away(at, &problem, first);
         if limit.is_none() && since.elapsed() > AWAY {
             return screen.give_up(rollout, away_since, Some(AWAY));
         }
@@ -99,7 +104,10 @@ pub(super) async fn run(rollout: &str, session: &Session) -> Result<Exit, Failur
 enum Followed {
     End(Box<RolloutView>, Exit),
     /// Worth another try.
-    Broken { answered: bool, problem: String },
+    Broken {
+        answered: bool,
+        problem: String,
+    },
     OutOfTime,
 }
 
@@ -191,17 +199,21 @@ impl<'a> Screen<'a> {
         })
     }
 
-    fn away(&mut self, since: Timestamp, problem: &str) {
-        let line = format!("controller unreachable since {}, retrying ({problem})", time::clock(since));
+    /// The controller is away; in a pipe it is said once each time.
+    fn away(&mut self, since: Timestamp, problem: &str, first: bool) {
+        let line =
+            format!("controller unreachable since {}, retrying ({problem})", time::clock(since));
         match &mut self.live {
             Some(live) => {
                 let output = &self.session.output;
-                let page = self.last.as_ref().map(|view| {
-                    text::status(view, time::now(), Paint(output.colour), false)
-                });
+                let page = self
+                    .last
+                    .as_ref()
+                    .map(|view| text::status(view, time::now(), Paint(output.colour), false));
                 live.show(&format!("{}\n{line}\n", page.unwrap_or_default()));
             }
-            None => self.session.output.say(line),
+            None if first => self.session.output.say(line),
+            None => {}
         }
     }
 
@@ -233,7 +245,9 @@ impl<'a> Screen<'a> {
         self.clear();
         let limit = limit.and_then(|limit| u64::try_from(limit.as_millis()).ok()).map(Millis);
         let limit = limit.map_or("the limit".to_owned(), time::span);
-        let again = format!("the rollout goes on by itself; `wavegate rollout status {rollout} --watch` watches again");
+        let again = format!(
+            "the rollout goes on by itself; `wavegate rollout status {rollout} --watch` watches again"
+        );
         Err(match away {
             Some((_, at)) => Failure::new(
                 Exit::Unreachable,

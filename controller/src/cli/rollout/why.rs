@@ -12,11 +12,9 @@ use crate::cli::session::Session;
 pub(super) async fn run(args: &One, session: &Session) -> Result<Exit, Failure> {
     let mut client = session.client().await?;
     let ask = WhyRollout { rollout: args.rollout.clone() };
-    let why = client
-        .calls
-        .why_rollout(&ask)
-        .await
-        .map_err(|status| client.failed(format!("cannot tell of rollout {}", args.rollout), &status))?;
+    let why = client.calls.why_rollout(&ask).await.map_err(|status| {
+        client.failed(format!("cannot tell of rollout {}", args.rollout), &status)
+    })?;
     let paint = Paint(session.output.colour);
     session.output.data(&why, || text::why(&why, time::now(), paint))?;
     Ok(Exit::Ok)

@@ -46,10 +46,8 @@ async fn a_token_admits_the_host_it_is_for_once() {
     assert!(entry.from.starts_with("127.0.0.1:"), "{entry:?}");
     refusal(&mut admin, "host.enroll", "not for host web-2").await;
     refusal(&mut admin, "host.enroll", "not known here").await;
-    let page = admin
-        .list_hosts(&ask::ListHosts { selector: None, after: None, limit: 0 })
-        .await
-        .unwrap();
+    let page =
+        admin.list_hosts(&ask::ListHosts { selector: None, after: None, limit: 0 }).await.unwrap();
     assert_eq!(page.hosts.len(), 1, "who was refused is not there");
     running.stop().await.unwrap();
 }
@@ -163,10 +161,8 @@ async fn a_host_is_seen_held_and_found_by_name() {
     let Some(ControllerMessage::Welcome(welcome)) = line.hear().await else { panic!("welcome") };
     assert!(!welcome.send_report);
     for _ in 0..20 {
-        let beat = AgentMessage::Heartbeat {
-            boot_id: said.boot.boot_id,
-            report_digest: said.digest(),
-        };
+        let beat =
+            AgentMessage::Heartbeat { boot_id: said.boot.boot_id, report_digest: said.digest() };
         line.out.send(beat).await.unwrap();
     }
     // An unknown digest is asked for, once the heartbeats before it were heard.

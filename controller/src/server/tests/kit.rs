@@ -86,11 +86,7 @@ pub(super) async fn enroll(
 }
 
 /// Enrols a new host.
-pub(super) async fn joined(
-    running: &Running,
-    admin: &mut OperatorClient,
-    name: &str,
-) -> Identity {
+pub(super) async fn joined(running: &Running, admin: &mut OperatorClient, name: &str) -> Identity {
     let made = token(admin, TokenBinding::Host { name: name.to_owned() }).await;
     let key = HostKey::generate().unwrap();
     enroll(running, &made.secret, name, &key).await.unwrap()

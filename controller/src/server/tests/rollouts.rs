@@ -128,8 +128,7 @@ async fn nothing_begins_after_a_pause_was_answered() {
     assert!(!after.hosts.iter().any(|host| matches!(host.phase, HostPhase::Draining { .. })));
     let again = admin.pause_rollout(&pause).await;
     assert!(again.is_err() || again.unwrap().standing.phase == "paused");
-    let resume =
-        ask::ResumeRollout { rollout: "june".into(), reason: why(), retry: Vec::new() };
+    let resume = ask::ResumeRollout { rollout: "june".into(), reason: why(), retry: Vec::new() };
     admin.resume_rollout(&resume).await.unwrap();
     let ended = until(&mut admin, "june", |view| view.standing.phase_detail.is_over()).await;
     assert_eq!(ended.standing.phase_detail, RolloutPhase::Succeeded);

@@ -1,7 +1,9 @@
 //! Who gets in over a real connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::{ClientConfig, HandshakeKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -145,6 +147,35 @@ async fn a_stranger_may_not_stay() {
     let mut client = AgentClient::new(site.connect(Some(&host)).await.unwrap());
     let id = host.key().host_id().to_string();
     assert_eq!(client.renew(vec![1]).await.unwrap().certificate_pem, id);
+}
+
+/// How a connection came about: in full, or on from an earlier one.
+async fn kind(site: &Site, tls: &Arc<ClientConfig>) -> HandshakeKind {
+    let tcp = TcpStream::connect(site.address).await.unwrap();
+    let tls = TlsConnector::from(Arc::clone(tls));
+    let name = "127.0.0.1".try_into().unwrap();
+    tls.connect(name, tcp).await.unwrap().get_ref().1.handshake_kind().unwrap()
+}
+
+#[tokio::test]
+async fn a_resumed_session_is_the_same_host_until_its_certificate_is_exchanged() {
+    let site = Site::new().await;
+    let host = Site::host(&site.authority, now());
+    let tls = client_config(site.authority.pem(), Some(&host)).unwrap();
+    let id = host.key().host_id().to_string();
+    // The second of them goes on from the first, as the raw one does from the second.
+    for _ in 0..2 {
+        let channel = connect(&site.address.to_string(), Arc::clone(&tls)).await.unwrap();
+        let said = AgentClient::new(channel).renew(vec![1]).await.unwrap();
+        assert_eq!(said.certificate_pem, id);
+    }
+    assert_eq!(kind(&site, &tls).await, HandshakeKind::Resumed);
+
+    let channel = connect(&site.address.to_string(), Arc::clone(&tls)).await.unwrap();
+    AgentClient::new(channel).renew(vec![1]).await.unwrap();
+    let fresh = site.authority.sign_host(&host.key().csr().unwrap(), now()).unwrap();
+    host.replace(&fresh.certificate_pem).unwrap();
+    assert_eq!(kind(&site, &tls).await, HandshakeKind::Full);
 }
 
 #[tokio::test]

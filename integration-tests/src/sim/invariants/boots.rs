@@ -11,14 +11,13 @@ use crate::sim::world::Seat;
 impl Judge {
     /// Follows which kernels a host has proved, and what it boots by default.
     pub(super) fn proven(&mut self, at: usize, seat: &Seat, truth: &Truth, now: Moment) {
-        let healthy = seat.host.health().state == HealthState::Healthy;
         let soak = self.soak_of(at);
         let Some(facts) = self.hosts.get_mut(at) else { return };
-        facts.healthy_since = match (healthy, facts.healthy_since) {
-            (true, Some(since)) if since >= facts.booted_at => Some(since),
-            (true, _) => Some(now),
-            (false, _) => None,
-        };
+        match truth {
+            Truth::Checks(HealthState::Healthy) => facts.healthy_since = Some(now),
+            Truth::Checks(_) | Truth::Down { .. } => facts.healthy_since = None,
+            _ => {}
+        }
         let Truth::Defaulted(kernel) = truth else { return };
         let problem = if seat.host.running() != Some(kernel) {
             Some("does not run".to_owned())

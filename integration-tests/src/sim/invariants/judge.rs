@@ -144,7 +144,7 @@ impl Judge {
                 RolloutChange::Moved { to } => self.moved(rollout, to, at),
                 RolloutChange::Host { host, change } => {
                     self.begins(rollout, *host, change, event, at);
-                    self.freed(*host, change, at);
+                    self.freed(rollout.id, *host, change, at);
                     self.ordered_or_permitted(seats, rollout, (*host, change), at);
                 }
                 RolloutChange::ClassCleared { name, .. } => self.cleared(seats, rollout, name),

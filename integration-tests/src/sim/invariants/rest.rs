@@ -1,7 +1,7 @@
 //! I10: given a fair network, every host ends confirmed on the new kernel, confirmed on the old
 //! one, or lost with somebody told.
 
-use wavegate_common::{HostPhase, RolloutPhase};
+use wavegate_common::{HostPhase, RolloutPhase, WaitingOn};
 use wavegate_core::Rollout;
 use wavegate_simfleet::Moment;
 
@@ -16,7 +16,7 @@ impl Judge {
             problem = problem.or_else(|| self.restless(at, seat, store));
         }
         for rollout in &store.rollouts {
-            problem = problem.or_else(|| unsettled(rollout));
+            problem = problem.or_else(|| self.unsettled(rollout, store));
         }
         if let Some(text) = problem {
             self.report(10, text, now);
@@ -27,7 +27,10 @@ impl Judge {
     fn restless(&self, at: usize, seat: &Seat, store: &Store) -> Option<String> {
         let name = self.name(at);
         let id = seat.host.profile().id;
-        if seat.host.is_hung() || seat.host.running().is_none() {
+        if !seat.host.is_hung() && seat.host.running().is_none() {
+            return None; // On its way up.
+        }
+        if seat.host.is_hung() {
             let rollouts = store.rollouts.iter().chain(&store.over);
             let told = store.alerts.values().any(|alert| alert.hosts.contains(&id));
             let lost = rollouts
@@ -40,27 +43,41 @@ impl Judge {
         if seat.host.running() != Some(seat.host.default_kernel()) {
             return Some(format!("{name} still tries a kernel that was never confirmed"));
         }
-        seat.host.is_away().then(|| format!("the workload of {name} never came back"))
+        (seat.host.is_away() && !Self::went_wrong(store, id)).then(|| format!("the workload of {name} never came back"))
     }
-}
 
-/// Why a rollout has not come to rest.
-fn unsettled(rollout: &Rollout) -> Option<String> {
-    let under_way = rollout.hosts.iter().find(|host| {
-        matches!(
-            host.phase,
-            HostPhase::Draining { .. } | HostPhase::Rebooting { .. } | HostPhase::Verifying { .. }
-        )
-    });
-    if let Some(host) = under_way {
-        return Some(format!("{} of {} is {} for ever", host.host, rollout.id, host.phase.name()));
-    }
-    match &rollout.phase {
-        RolloutPhase::Paused { .. } => None,
-        phase if rollout.hosts.iter().any(|host| host.phase == HostPhase::Lost) => {
-            let _ = phase; // A lost host holds its slot; its rack may have nobody else to spare.
-            None
+    /// Why a rollout has not come to rest.
+    fn unsettled(&self, rollout: &Rollout, store: &Store) -> Option<String> {
+        let for_ever = |phase: &HostPhase| {
+            matches!(
+                phase,
+                HostPhase::Draining { .. }
+                    | HostPhase::Rebooting { .. }
+                    | HostPhase::Verifying { .. }
+                    | HostPhase::Staging { .. }
+            )
+        };
+        if let Some(host) = rollout.hosts.iter().find(|host| for_ever(&host.phase)) {
+            let phase = host.phase.name();
+            let host = self.by_id.get(&host.host).map(|at| self.name(*at)).unwrap_or_default();
+            return Some(format!("{host} of {} is {phase} for ever", rollout.id));
         }
-        phase => Some(format!("{} is still {}", rollout.id, phase.name())),
+        if matches!(rollout.phase, RolloutPhase::Paused { .. }) {
+            return None;
+        }
+        // One host that needs a person may hold up all others, if the report says so.
+        let report = store.reports.get(&rollout.id)?;
+        let excused = report.hosts.iter().any(|wait| match wait.on {
+            WaitingOn::HostGuard { .. } => self.min_reboot_gap.0 > 0,
+            WaitingOn::HostLost | WaitingOn::Failed { .. } | WaitingOn::KnownBad { .. } => true,
+            _ => false,
+        });
+        (!excused).then(|| format!("{} is still {}", rollout.id, rollout.phase.name()))
+    }
+
+    /// Whether a rollout knows that the host went wrong: its workload may stay away then.
+    fn went_wrong(store: &Store, id: wavegate_common::HostId) -> bool {
+        let rollouts = store.rollouts.iter().chain(&store.over);
+        rollouts.filter_map(|rollout| rollout.host(id)).any(|host| host.phase.is_harmed())
     }
 }

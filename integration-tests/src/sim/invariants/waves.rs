@@ -93,7 +93,8 @@ impl Judge {
                 })
             };
             let (canaries, all) = (harmed(true).count() as u64, harmed(false).count() as u64);
-            if canaries > rule.canary_failures || all > rule.class_failures.max(rule.canary_failures)
+            // A canary that goes wrong after its own gate counts like any host of its class.
+            if (wave == 1 && canaries > rule.canary_failures) || all > rule.class_failures.max(rule.canary_failures)
             {
                 return Some((3, format!("{all} hosts of {name} were harmed, {canaries} canaries")));
             }
