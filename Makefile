@@ -17,10 +17,10 @@ test: check unit sim demo-test packages vm-test
 # Format and lints.
 check:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 unit:
-	$(CARGO) test --release --workspace
+	$(CARGO) test --workspace
 
 # The simulator: 2,000 seeds without a violation, the same hash twice, every guard noticed.
 sim:

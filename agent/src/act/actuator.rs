@@ -132,14 +132,31 @@ impl Actuator {
 pub(crate) mod fake {
     //! An actuator that answers from a function.
 
-    use super::{Answer, AsyncReadExt, AsyncWriteExt, Request, body_length, decode, encode};
+    use super::{Answer, AsyncReadExt, AsyncWriteExt, Request, body_length, decode, encode, io};
     use std::path::Path;
     use std::sync::{Arc, Mutex};
-    use tokio::net::UnixListener;
+    use tokio::net::{UnixListener, UnixStream};
     use wavegate_common::actuator::{BOOT_SOCKET, INSTALL_SOCKET};
 
     /// What it was asked, in order.
     pub(crate) type Asked = Arc<Mutex<Vec<Request>>>;
+
+    async fn exchange(
+        mut stream: UnixStream,
+        asked: &Asked,
+        answer: &(impl Fn(&Request) -> Option<Answer> + ?Sized),
+    ) -> io::Result<()> {
+        let mut prefix = [0u8; 4];
+        stream.read_exact(&mut prefix).await?;
+        let mut body = vec![0u8; body_length(prefix).unwrap()];
+        stream.read_exact(&mut body).await?;
+        let request: Request = decode(&body).unwrap();
+        asked.lock().unwrap().push(request.clone());
+        match answer(&request) {
+            Some(answer) => stream.write_all(&encode(&answer).unwrap()).await,
+            None => Ok(()),
+        }
+    }
 
     /// Listens on both sockets in a directory for as long as the runtime lives.
     pub(crate) fn serve(
@@ -152,16 +169,9 @@ pub(crate) mod fake {
             let listener = UnixListener::bind(dir.join(name)).unwrap();
             let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
             tokio::spawn(async move {
-                while let Ok((mut stream, _)) = listener.accept().await {
-                    let mut prefix = [0u8; 4];
-                    stream.read_exact(&mut prefix).await.unwrap();
-                    let mut body = vec![0u8; body_length(prefix).unwrap()];
-                    stream.read_exact(&mut body).await.unwrap();
-                    let request: Request = decode(&body).unwrap();
-                    asked.lock().unwrap().push(request.clone());
-                    if let Some(answer) = answer(&request) {
-                        stream.write_all(&encode(&answer).unwrap()).await.unwrap();
-                    }
+                while let Ok((stream, _)) = listener.accept().await {
+                    // An agent that stops may be gone before it has its answer.
+                    let _ = exchange(stream, &asked, &*answer).await;
                 }
             });
         }

@@ -26,6 +26,8 @@ use crate::link::testing::{Authority, Behaviour, FakeController, Seen};
 use crate::observe::GuardRules;
 use crate::root::fake::FakeHost;
 
+/// For anything that should happen at once, on a machine that is busy.
+const LIMIT: Duration = Duration::from_secs(30);
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 fn host() -> FakeHost {
@@ -127,18 +129,22 @@ impl Running {
 
     async fn stop(self) {
         drop(self.stop);
-        tokio::time::timeout(Duration::from_secs(30), self.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(LIMIT, self.task).await.unwrap().unwrap().unwrap();
     }
 }
 
 type Line = mpsc::Sender<Result<ControllerMessage, Status>>;
 
+/// The next report; heartbeats come all the time and are no reason to wait on.
 async fn report(controller: &mut FakeController) -> HostReport {
-    loop {
-        if let Seen::Said(AgentMessage::Report(report)) = controller.next().await {
-            return *report;
+    let next = async {
+        loop {
+            if let Seen::Said(AgentMessage::Report(report)) = controller.next().await {
+                return *report;
+            }
         }
-    }
+    };
+    tokio::time::timeout(LIMIT, next).await.expect("a report")
 }
 
 /// The next report that shows this step.
@@ -237,6 +243,15 @@ fn activation(kernel: &str) -> Action {
     })
 }
 
+async fn until(happened: impl Fn() -> bool) {
+    let happens = async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, happens).await.expect("it happens");
+}
+
 /// The next permit request, granted.
 async fn grant(controller: &mut FakeController, line: &Line) {
     let request = loop {
@@ -275,9 +290,7 @@ async fn it_changes_the_kernel_from_drain_to_undrain() {
         kernel: "6.1.0-56".into(),
         method: BootMethod::Firmware,
     };
-    while !asked.lock().unwrap().contains(&switched) {
-        tokio::task::yield_now().await;
-    }
+    until(|| asked.lock().unwrap().contains(&switched)).await;
     running.stop().await;
 
     host.write(BOOT, BootId(6).to_string());
@@ -295,9 +308,7 @@ async fn it_changes_the_kernel_from_drain_to_undrain() {
     step(&mut controller, TransactionStep::Confirmed).await;
     let confirmed = Request::Confirm { kernel: "6.1.0-56".into() };
     assert!(asked.lock().unwrap().contains(&confirmed));
-    while !host.root().exists("/etc/undrain.d/10-lb.ran") {
-        tokio::task::yield_now().await;
-    }
+    until(|| host.root().exists("/etc/undrain.d/10-lb.ran")).await;
     running.stop().await;
 }
 

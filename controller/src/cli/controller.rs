@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Session, asked_to_stop};
 use crate::config::Config;
 
 /// The controller.
@@ -93,21 +92,6 @@ fn serve(args: Run, session: &Session) -> Result<Exit, Failure> {
         })
     })?;
     Ok(Exit::Ok)
-}
-
-/// Resolves when the process is asked to stop by SIGTERM or SIGINT.
-fn asked_to_stop() -> Result<impl Future<Output = ()> + Send, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Failed, "cannot listen for signals").caused_by(&error)
-    };
-    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-    })
 }
 
 #[derive(Debug, Serialize)]

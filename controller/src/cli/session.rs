@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use wavegate_common::Millis;
 
 use super::client::Client;
@@ -85,6 +86,24 @@ impl Session {
     ) -> Result<T, Failure> {
         runtime()?.block_on(work)
     }
+}
+
+/// Resolves when the process is asked to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+/// If signals cannot be listened for.
+pub fn asked_to_stop() -> Result<impl Future<Output = ()> + Send, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, "cannot listen for signals").caused_by(&error)
+    };
+    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }
 
 /// One thread is plenty for a command.

@@ -33,8 +33,9 @@ fn text(words: &[String]) -> Result<String, Failure> {
     let mut name = String::from("wavegate");
     for word in words {
         command = command.find_subcommand(word).cloned().ok_or_else(|| {
-            Failure::usage(format!("`{name}` has no command `{word}`"))
-                .next(format!("`{name} --help` lists its commands; `exit-codes` and `rollout-spec` are pages too"))
+            Failure::usage(format!("`{name}` has no command `{word}`")).next(format!(
+                "`{name} --help` lists its commands; `exit-codes` and `rollout-spec` are pages too"
+            ))
         })?;
         name = format!("{name} {word}");
     }

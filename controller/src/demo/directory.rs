@@ -1,5 +1,8 @@
 //! Where a demo's controller keeps its state, and who takes it away again.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use super::story::Settings;
@@ -17,25 +20,25 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// A fresh one, as the settings say.
+    /// A fresh one, as the settings say, that nobody else can look into.
     pub(super) fn make(settings: &Settings) -> Result<Self, Failure> {
         let temporary = settings.dir.is_none() && !settings.keep;
         let path = match &settings.dir {
             Some(dir) => dir.clone(),
             None => std::env::temp_dir().join(format!("wavegate-demo-{}", std::process::id())),
         };
-        let failed = |error: &std::io::Error| {
-            Failure::new(Exit::Failed, format!("cannot make {}", path.display())).caused_by(error)
-        };
-        if settings.dir.is_some() && path.exists() {
-            let empty = std::fs::read_dir(&path).map_err(|e| failed(&e))?.next().is_none();
-            if !empty {
-                return Err(Failure::usage(format!("{} is not empty", path.display()))
-                    .next("a demo begins with a fresh controller: name another directory"));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => Ok(Self { path, temporary }),
+            // Whose it is cannot be told, and the demo would take it away at its end.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Failure::usage(format!("{} exists", path.display()))
+                    .next("a demo begins with a fresh directory: name another with `--dir DIR`"))
+            }
+            Err(error) => {
+                let what = format!("cannot make {}", path.display());
+                Err(Failure::new(Exit::Failed, what).caused_by(&error))
             }
         }
-        std::fs::create_dir_all(&path).map_err(|e| failed(&e))?;
-        Ok(Self { path, temporary })
     }
 
     /// Says where it is, if it stays.

@@ -33,4 +33,3 @@ async fn follow_once(context: &Path, name: &str, views: &mpsc::Sender<RolloutVie
         views.send(view).await.ok()?;
     }
 }
-

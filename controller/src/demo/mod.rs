@@ -15,7 +15,9 @@ mod ground;
 mod outcome;
 mod recipe;
 mod scenario;
+mod setup;
 mod show;
+mod stage;
 mod story;
 
 pub use outcome::{DemoHosts, DemoOutcome, DemoRollout, DemoWave};

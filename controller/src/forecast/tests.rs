@@ -123,8 +123,8 @@ fn a_silent_host_is_never_reached() {
 
 #[test]
 fn a_large_fleet_does_not_keep_people_waiting() {
-    // Unoptimised code gets a tenth of the fleet.
-    let racks = if cfg!(debug_assertions) { 12 } else { 125 };
+    // Unoptimised code gets a small part of the fleet.
+    let racks = if cfg!(debug_assertions) { 5 } else { 125 };
     let begun = std::time::Instant::now();
     let forecast = of(SPEC, racks * 40, racks);
     assert_eq!(forecast.unreached, 0);

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use wavegate_common::Millis;
 
+use crate::sim::Options;
+
 /// Simulated fleets under the shipping planner and the shipping agent.
 #[derive(Debug, Parser)]
 #[command(name = "fleet-sim", version, about)]
@@ -78,6 +80,26 @@ pub(super) struct Size {
     /// Simulated hours.
     #[arg(long, default_value_t = 6)]
     pub(super) hours: u64,
+    /// With forged messages, torn ledgers and more of what only guards keep from doing harm.
+    #[arg(long)]
+    pub(super) provoking: bool,
+}
+
+impl Size {
+    /// What a seed chooses for a run of this size.
+    pub(super) fn options(self, seed: u64) -> Options {
+        if self.provoking {
+            Options::provoking(seed, self.hosts, self.hours)
+        } else {
+            Options::swarm(seed, self.hosts, self.hours)
+        }
+    }
+
+    /// The size as it is typed.
+    pub(super) fn typed(self) -> String {
+        let provoking = if self.provoking { " --provoking" } else { "" };
+        format!("--hosts {} --hours {}{provoking}", self.hosts, self.hours)
+    }
 }
 
 /// How to print.

@@ -40,13 +40,12 @@ pub struct FirstViolation {
     pub replay: String,
 }
 
-/// Runs seeds. `prepare` is called on every thread before its first seed; `seen` after each
-/// seed, from any thread.
+/// Runs seeds, each with the options that follow from it. `seen` is called after each, from any
+/// thread.
 pub fn run_seeds(
     seeds: &Range<u64>,
-    (hosts, hours): (usize, u64),
+    options: impl Fn(u64) -> Options + Sync,
     threads: usize,
-    prepare: impl Fn() + Sync,
     seen: impl Fn(u64) + Sync,
 ) -> Batch {
     let next = AtomicU64::new(seeds.start);
@@ -54,13 +53,12 @@ pub fn run_seeds(
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                prepare();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         break;
                     }
-                    let (hash, steps, violation) = run_one(seed, hosts, hours);
+                    let (hash, steps, violation) = run_one(options(seed));
                     if let Ok(mut done) = done.lock() {
                         done.push((seed, hash, steps, violation));
                     }
@@ -71,7 +69,8 @@ pub fn run_seeds(
     });
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_by_key(|(seed, ..)| *seed);
-    let mut hash = 0;
+    let (mut hash, first) = (0, options(seeds.start));
+    let hours = first.end.0 / 3_600_000;
     for (seed, one, ..) in &done {
         hash = stable_hash(hash, &[u128::from(*seed), u128::from(*one)]);
     }
@@ -79,20 +78,21 @@ pub fn run_seeds(
         seeds: done.len() as u64,
         violations: done.iter().filter(|(.., violation)| violation.is_some()).count() as u64,
         hash: format!("{hash:016x}"),
-        simulated_host_hours: done.len() as u64 * hosts as u64 * hours,
+        simulated_host_hours: done.len() as u64 * first.hosts as u64 * hours,
         steps: done.iter().map(|(_, _, steps, _)| *steps).sum(),
         first_violation: done.into_iter().find_map(|(.., violation)| violation),
     }
 }
 
-fn run_one(seed: u64, hosts: usize, hours: u64) -> (u64, u64, Option<FirstViolation>) {
-    let mut world = World::new(Options::swarm(seed, hosts, hours), false);
+fn run_one(options: Options) -> (u64, u64, Option<FirstViolation>) {
+    let seed = options.seed;
+    let mut world = World::new(options, false);
     world.run_to_end();
     let violation = world.violation().map(|violation| FirstViolation {
         seed,
         invariant: format!("I{}", violation.invariant),
         text: violation.to_string(),
-        replay: format!("fleet-sim replay --seed {seed} --hosts {hosts} --hours {hours}"),
+        replay: String::new(),
     });
     (world.hash(), world.step_count(), violation)
 }

@@ -4,7 +4,7 @@ use wavegate_common::Millis;
 use wavegate_simfleet::Moment;
 
 use super::args::Size;
-use crate::sim::{Options, World};
+use crate::sim::World;
 
 /// Runs one seed and prints its trace. Returns whether no invariant was broken.
 pub(super) fn replay(
@@ -13,7 +13,7 @@ pub(super) fn replay(
     until: Option<Millis>,
     why: Option<&str>,
 ) -> anyhow::Result<bool> {
-    let mut world = World::new(Options::swarm(seed, size.hosts, size.hours), true);
+    let mut world = World::new(size.options(seed), true);
     if let Some(name) = why {
         anyhow::ensure!(world.place(name).is_some(), "there is no host `{name}` in this seed");
     }

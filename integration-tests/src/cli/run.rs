@@ -18,12 +18,15 @@ pub(super) fn run(
     let begun = Instant::now();
     let done = AtomicU64::new(0);
     let all = seeds.end - seeds.start;
-    let batch = run_seeds(seeds, (size.hosts, size.hours), threads, || {}, |_| {
+    let mut batch = run_seeds(seeds, |seed| size.options(seed), threads, |_| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(100) {
             eprintln!("{done} of {all} seeds");
         }
     });
+    if let Some(first) = &mut batch.first_violation {
+        first.replay = format!("fleet-sim replay --seed {} {}", first.seed, size.typed());
+    }
     let wall_s = begun.elapsed().as_secs_f64();
     print(&batch, wall_s, output)?;
     Ok(batch.violations == 0)

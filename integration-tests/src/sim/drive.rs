@@ -162,6 +162,9 @@ impl World {
                 return self.judge.illegal(&error.to_string(), self.now);
             }
         }
+        if !plan.events.is_empty() {
+            self.progress = self.now;
+        }
         self.judge.committed(&self.seats, &self.store, &plan, self.now);
         self.tell(at, &plan);
         if let Some(controller) = self.controllers.get_mut(at) {

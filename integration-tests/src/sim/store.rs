@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wavegate_common::inventory::Hold;
 use wavegate_common::{
-    Alert, Generation, HostId, HostReport, PlanReport, RolloutId, Timestamp,
+    Alert, BootId, Generation, HostId, HostReport, PlanReport, RolloutId, Timestamp,
 };
 use wavegate_core::{Event, IllegalTransition, KnownBad, Plan, Rollout, apply_to};
 
@@ -35,6 +35,8 @@ pub(super) struct Store {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     pub(super) report: Option<(Arc<HostReport>, Timestamp)>,
+    /// Boots that the host has left: what is said of them is old news.
+    past_boots: Vec<BootId>,
 }
 
 /// Why nothing was committed.
@@ -51,13 +53,17 @@ impl Store {
         Self { rows: vec![Row::default(); hosts], ..Self::default() }
     }
 
-    /// Keeps a report unless a later one of the same boot is known. Returns whether it did.
+    /// Keeps a report unless a later one is known. Returns whether it did.
     pub(super) fn put_report(&mut self, host: u32, report: &Arc<HostReport>, at: Timestamp) -> bool {
         let Some(row) = self.rows.get_mut(host as usize) else { return false };
         let newer = row.report.as_ref().is_none_or(|(known, _)| {
             known.boot.boot_id != report.boot.boot_id || known.seq < report.seq
         });
+        let boot = report.boot.boot_id;
+        let newer = newer && !row.past_boots.contains(&boot);
         if newer {
+            let last = row.report.as_ref().map(|(known, _)| known.boot.boot_id);
+            row.past_boots.extend(last.filter(|last| *last != boot));
             row.report = Some((Arc::clone(report), at));
             self.changes.push(host);
         }

@@ -18,6 +18,9 @@ use super::step::Step;
 use super::store::{NotCommitted, Store};
 use super::trace::{Line, Trace};
 
+/// A rollout in which nothing has happened for so long stands still.
+const STANDSTILL: Millis = Millis::mins(45);
+
 /// A host in the simulation, and to which controller its stream goes.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -44,6 +47,8 @@ pub struct World {
     pub(super) judge: Judge,
     pub(super) tally: Tally,
     pub(super) trace: Trace,
+    /// When an event was committed last.
+    pub(super) progress: Moment,
     pub(super) second_opinion: bool,
     /// Hosts whose ledger somebody must replace.
     pub(super) rotten: Vec<u32>,
@@ -81,6 +86,7 @@ impl World {
             judge: Judge::new(&options, &seats),
             tally: Tally::new(&options.policy.domain_keys),
             trace: Trace::new(with_text),
+            progress: Moment(0),
             second_opinion: true,
             rotten: Vec::new(),
             scratch: Vec::new(),
@@ -136,7 +142,16 @@ impl World {
 
     /// Runs to the end, and judges whether the fleet came to rest.
     pub fn run_to_end(&mut self) -> bool {
-        let fine = self.run_until(self.options.end);
+        let mut fine = self.run_until(self.options.end);
+        // A slow rollout may go on as long as it moves.
+        let latest = Moment(self.options.end.0.saturating_mul(3));
+        while fine
+            && self.now < latest
+            && self.judge.is_restless(&self.seats, &self.store)
+            && self.now.since(self.progress) < STANDSTILL
+        {
+            fine = self.run_until(self.now.after(Millis::mins(10)));
+        }
         if fine {
             self.judge.at_end(&self.seats, &self.store, self.now);
         }

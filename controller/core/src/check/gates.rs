@@ -89,7 +89,11 @@ fn may_pass(
             RolloutPhase::Baking { wave, until },
             RolloutPhase::Rolling { .. } | RolloutPhase::Succeeded,
         ) => {
-            if input.now < *until {
+            let watched = case.rollout.hosts.iter().filter_map(|host| match host.phase {
+                HostPhase::Updated { at, .. } => Some(at.after(case.rollout.spec.bake)),
+                _ => None,
+            });
+            if watched.chain([*until]).any(|until| input.now < until) {
                 out.push(case.breaks(3, format!("wave {wave} is left before it has baked")));
             }
             *wave

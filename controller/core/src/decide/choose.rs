@@ -2,7 +2,7 @@
 //! waits for one reason, or it is done.
 
 use wavegate_common::{
-    Direction, HostPhase, HostRecord, HostReport, OrderKind, RolloutPhase, WaitingOn,
+    Direction, HostPhase, HostRecord, HostReport, OrderKind, RolloutPhase, Timestamp, WaitingOn,
 };
 
 use super::sight::Sight;
@@ -34,6 +34,7 @@ pub(super) fn choose(
     let mut waits: Waits = vec![None; work.seats.len()];
     let mut ramps = ramps(work);
     let headline = nobody_begins(sight, work);
+    let bake = super::step::bakes_until(work);
     let mut candidates = vec![false; work.seats.len()];
     for (at, seat) in work.seats.iter().enumerate() {
         let reason = under_way(sight, work, seat).or_else(|| {
@@ -43,7 +44,7 @@ pub(super) fn choose(
             dark(sight, seat.record)
                 .or_else(|| own_reason(input, work, seat))
                 .or_else(|| headline.clone())
-                .or_else(|| not_yet(input, work, at, &ramps))
+                .or_else(|| not_yet(input, work, at, &ramps, bake))
         });
         if let Some(flag) = candidates.get_mut(at) {
             *flag = reason.is_none() && can_begin(seat);
@@ -104,6 +105,7 @@ fn not_yet(
     work: &Work<'_>,
     at: usize,
     ramps: &[Ramp],
+    bake: Option<Timestamp>,
 ) -> Option<WaitingOn> {
     let host = work.seats.get(at)?.host();
     let last_alone = input.policy.controller_host == Some(host.host) && on(Guard::ControllerLast);
@@ -114,8 +116,8 @@ fn not_yet(
     if host.wave <= current || !on(Guard::WaveOrder) {
         return None;
     }
-    if let RolloutPhase::Baking { until, .. } = &work.phase {
-        return Some(WaitingOn::Bake { until: *until });
+    if let Some(until) = bake {
+        return Some(WaitingOn::Bake { until });
     }
     let shape = work.stored.waves.get(usize::from(host.wave));
     if shape.is_some_and(|shape| shape.holdback) {

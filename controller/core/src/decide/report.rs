@@ -100,10 +100,11 @@ fn headline(work: &Work<'_>, waits: &Waits, says: Option<&(u16, Verdict)>) -> Op
             return Some(WaitingOn::Approval { to });
         }
         RolloutPhase::Baking { until, .. } => {
+            let until = super::step::bakes_until(work).unwrap_or(*until);
             if let Some((wave, Verdict::Extend { missing })) = says {
                 return Some(WaitingOn::GateData { wave: *wave, missing: missing.clone() });
             }
-            return Some(WaitingOn::Bake { until: *until });
+            return Some(WaitingOn::Bake { until });
         }
         RolloutPhase::Succeeded | RolloutPhase::Aborted { .. } => return None,
         RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::RollingBack => {}

@@ -2,7 +2,7 @@
 
 use wavegate_common::{
     AbortReason, Alert, AlertKind, ExcludeReason, HostPhase, PauseReason, RollbackRule,
-    RolloutPhase, Scope, Verdict,
+    RolloutHost, RolloutPhase, Scope, Timestamp, Verdict,
 };
 
 use super::gate::verdict;
@@ -44,8 +44,8 @@ pub(super) fn step(
             // Every class is waived or excluded: there is nobody to wait for.
             leave_wave(work, 0);
         }
-        (RolloutPhase::Baking { until, .. }, Verdict::Pass)
-            if input.now >= *until || !on(Guard::BakeTime) =>
+        (RolloutPhase::Baking { .. }, Verdict::Pass)
+            if bakes_until(work).is_none_or(|until| input.now >= until) || !on(Guard::BakeTime) =>
         {
             leave_wave(work, wave);
         }
@@ -96,6 +96,17 @@ pub(super) fn gate_wave(phase: &RolloutPhase) -> Option<u16> {
         | RolloutPhase::Succeeded
         | RolloutPhase::Aborted { .. } => None,
     }
+}
+
+/// Until when the wave that bakes must be watched. Hosts that caught up late are watched as long
+/// as the others.
+pub(super) fn bakes_until(work: &Work<'_>) -> Option<Timestamp> {
+    let RolloutPhase::Baking { until, .. } = &work.phase else { return None };
+    let watched = |host: &RolloutHost| match host.phase {
+        HostPhase::Updated { at, .. } => Some(at.after(work.stored.spec.bake)),
+        _ => None,
+    };
+    work.seats.iter().filter_map(|seat| watched(seat.host())).chain([*until]).max()
 }
 
 /// Whether a host is away, or may be, or is about to be.

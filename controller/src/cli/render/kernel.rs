@@ -9,8 +9,9 @@ use super::time::cell;
 /// The list.
 #[must_use]
 pub fn list(list: &KernelList, now: Timestamp, wide: bool) -> String {
-    let mut table =
-        Table::new(&["NAME", "KERNEL", "FROM", "RUNNING", "STATE", "ADDED", "BY"]).firm(&[0, 1, 5]).unbounded(wide);
+    let mut table = Table::new(&["NAME", "KERNEL", "FROM", "RUNNING", "STATE", "ADDED", "BY"])
+        .firm(&[0, 1, 5])
+        .unbounded(wide);
     for kernel in &list.kernels {
         table.row([
             kernel.release.name.to_string(),

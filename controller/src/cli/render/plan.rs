@@ -43,7 +43,12 @@ pub fn plan(view: &PlanView, paint: Paint, wide: bool) -> String {
 fn waves(view: &PlanView) -> String {
     let mut table = Table::new(&["WAVE", "SHARE", "HOSTS", "CLASSES"]);
     for wave in &view.waves {
-        let name = if wave.index == 0 { "canary".to_owned() } else { wave.index.to_string() };
+        let last = usize::from(wave.index) + 1 == view.waves.len();
+        let name = match wave.index {
+            0 => "canary".to_owned(),
+            _ if last && view.holdback > 0 => "holdback".to_owned(),
+            index => index.to_string(),
+        };
         let classes = wave.classes.iter().filter(|class| class.hosts > 0).count();
         table.row([name, wave.share.to_string(), wave.hosts.to_string(), classes.to_string()]);
     }

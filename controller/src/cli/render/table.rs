@@ -19,7 +19,13 @@ impl Table {
     /// An empty table.
     #[must_use]
     pub fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new(), unbounded: false, indent: 0, firm: Vec::new() }
+        Self {
+            head: head.to_vec(),
+            rows: Vec::new(),
+            unbounded: false,
+            indent: 0,
+            firm: Vec::new(),
+        }
     }
 
     /// Lines may be wider than the page (`-o wide`).
@@ -64,7 +70,8 @@ impl Table {
                 cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
             })
             .collect();
-        let widths = if self.unbounded { widths } else { fitted(widths, PAGE - self.indent, &self.firm) };
+        let widths =
+            if self.unbounded { widths } else { fitted(widths, PAGE - self.indent, &self.firm) };
         let mut out = String::new();
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = " ".repeat(self.indent);

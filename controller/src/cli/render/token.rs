@@ -9,8 +9,9 @@ use super::time::cell;
 /// The list.
 #[must_use]
 pub fn list(list: &TokenList, now: Timestamp, wide: bool) -> String {
-    let mut table =
-        Table::new(&["ID", "FOR", "STATE", "EXPIRES", "MADE BY", "REASON"]).firm(&[0, 3]).unbounded(wide);
+    let mut table = Table::new(&["ID", "FOR", "STATE", "EXPIRES", "MADE BY", "REASON"])
+        .firm(&[0, 3])
+        .unbounded(wide);
     for token in &list.tokens {
         table.row([
             token.id.clone(),

@@ -50,7 +50,9 @@ pub(super) async fn run(args: &Apply, session: &Session) -> Result<Exit, Failure
             session.output.say(plan_text::plan(&plan, paint, false));
             if !args.yes {
                 return Err(Failure::usage("nothing was begun: nobody has agreed to this plan")
-                    .next(plan::next(&args.file.display().to_string(), &plan)));
+                    .next(
+                        "say yes to it with `--plan` and its hash, or to any plan with `--yes`",
+                    ));
             }
             plan.hash
         }

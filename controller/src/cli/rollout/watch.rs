@@ -1,6 +1,7 @@
 //! Follows a rollout by the controller's stored state. A controller that goes away is waited for,
 //! never for ever; nothing that a host does can hang this.
 
+use std::error::Error as _;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -152,6 +153,8 @@ async fn read(stream: &mut WatchStream, screen: &mut Screen<'_>) -> Result<Follo
                 continue;
             }
             Ok(Ok(None)) => "the stream ended".to_owned(),
+            // What the transport says of a broken connection tells nobody anything.
+            Ok(Err(status)) if status.source().is_some() => "the connection broke".to_owned(),
             Ok(Err(status)) => status.message().to_owned(),
             Err(_) => "it has gone silent".to_owned(),
         };

@@ -11,16 +11,20 @@ use crate::sim::world::Seat;
 
 impl Judge {
     pub(in crate::sim) fn at_end(&mut self, seats: &[Seat], store: &Store, now: Moment) {
-        let mut problem = None;
-        for (at, seat) in seats.iter().enumerate() {
-            problem = problem.or_else(|| self.restless(at, seat, store));
-        }
-        for rollout in &store.rollouts {
-            problem = problem.or_else(|| self.unsettled(rollout, store));
-        }
-        if let Some(text) = problem {
+        if let Some(text) = self.unrest(seats, store) {
             self.report(10, text, now);
         }
+    }
+
+    /// Whether something has not come to rest yet.
+    pub(in crate::sim) fn is_restless(&self, seats: &[Seat], store: &Store) -> bool {
+        self.unrest(seats, store).is_some()
+    }
+
+    fn unrest(&self, seats: &[Seat], store: &Store) -> Option<String> {
+        let rollouts = store.rollouts.iter().find_map(|rollout| self.unsettled(rollout, store));
+        let mut hosts = seats.iter().enumerate();
+        rollouts.or_else(|| hosts.find_map(|(at, seat)| self.restless(at, seat, store)))
     }
 
     /// Why a host has not come to rest.

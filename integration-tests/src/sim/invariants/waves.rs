@@ -38,7 +38,7 @@ impl Judge {
             let Some(rollout) = store.rollout(event.rollout) else { continue };
             let before = self.rollouts.get(&rollout.id).and_then(|facts| facts.opened);
             let problem = self
-                .unfinished(seats, rollout, *wave)
+                .unfinished(seats, store, rollout, *wave)
                 .or_else(|| self.too_many_harmed(rollout, *wave))
                 .or_else(|| self.too_soon(rollout, *wave, now))
                 .or_else(|| self.unheard(seats, rollout, *wave, self.moment_of(event)));
@@ -50,7 +50,13 @@ impl Judge {
     }
 
     /// A host of an earlier wave that is still under way.
-    fn unfinished(&self, seats: &[Seat], rollout: &Rollout, wave: u16) -> Option<(u8, String)> {
+    fn unfinished(
+        &self,
+        seats: &[Seat],
+        store: &Store,
+        rollout: &Rollout,
+        wave: u16,
+    ) -> Option<(u8, String)> {
         let under_way = rollout.hosts.iter().filter(|host| host.wave < wave).find(|host| {
             host.phase.holds_slot() && host.phase != HostPhase::Lost
         });
@@ -61,6 +67,7 @@ impl Judge {
         let idle = rollout.hosts.iter().filter(|host| host.wave < wave).find(|host| {
             matches!(host.phase, HostPhase::Pending | HostPhase::Staged)
                 && !rollout.blocked.contains_key(&host.class)
+                && store.holds.get(&host.host).is_none_or(Option::is_none)
                 && self.has_no_reason(seats, host.host)
         });
         idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
