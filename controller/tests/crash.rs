@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use wavegate_common::Millis;
 use wavegate_common::view::TokenBinding;
 use wavegate_proto::operator::{OperatorClient, ask};
@@ -52,14 +53,21 @@ async fn client(data: &Path) -> OperatorClient {
 }
 
 /// Makes tokens until the controller is gone; gives back those that it acknowledged.
-async fn make_tokens(mut client: OperatorClient, round: u64) -> Vec<String> {
+async fn make_tokens(
+    mut client: OperatorClient,
+    round: u64,
+    count: watch::Sender<u64>,
+) -> Vec<String> {
     let mut made = Vec::new();
     loop {
         let binding = TokenBinding::Host { name: format!("host-{round}-{}", made.len()) };
         let reason = ask::Reason::new("a test").unwrap();
         let ask = ask::CreateToken { binding, life: Millis::mins(5), reason };
         match client.create_token(&ask).await {
-            Ok(token) => made.push(token.token.id),
+            Ok(token) => {
+                made.push(token.token.id);
+                count.send_modify(|count| *count += 1);
+            }
             Err(_) => return made,
         }
     }
@@ -72,11 +80,13 @@ async fn an_acknowledged_write_survives_kill_nine() {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let mut controller = spawn(&data);
+        let (count, mut counted) = watch::channel(0);
         let busy: Vec<_> = [client(&data).await, client(&data).await]
             .into_iter()
-            .map(|client| tokio::spawn(make_tokens(client, round)))
+            .map(|client| tokio::spawn(make_tokens(client, round, count.clone())))
             .collect();
-        tokio::time::sleep(Duration::from_millis(40 + round * 37)).await;
+        // Killed in the midst of its work, whatever the machine's speed.
+        counted.wait_for(|count| *count > 3 + 5 * round).await.unwrap();
         controller.0.kill().unwrap();
         for made in busy {
             acknowledged.extend(made.await.unwrap());
@@ -85,7 +95,6 @@ async fn an_acknowledged_write_survives_kill_nine() {
     let _controller = spawn(&data);
     let mut client = client(&data).await;
     let kept = client.list_tokens(&ask::ListTokens {}).await.unwrap().tokens;
-    assert!(acknowledged.len() > 20, "only {} were made", acknowledged.len());
     for id in &acknowledged {
         assert!(kept.iter().any(|token| token.id == *id), "{id} was acknowledged and is gone");
     }

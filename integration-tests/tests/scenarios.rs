@@ -1,6 +1,8 @@
 //! Every script in `scenarios/` against the golden output beside it. `UPDATE=1` accepts what
 //! comes out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Seeds of the simulator: the permanent ones, a few fresh ones, and determinism.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
 use wavegate_integration_tests::cli::run_seeds;
 use wavegate_integration_tests::sim::{Options, World};
 

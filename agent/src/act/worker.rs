@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -28,6 +28,13 @@ const STAGE_LIMIT: Millis = Millis::mins(30);
 const UNDRAIN_LIMIT: Millis = Millis::mins(10);
 /// An orderly shutdown that has not ended the agent after this long is stuck.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long a switch may wait for its turn. Nothing else is under way when it is ordered, so this
+/// only matters where something went wrong; then the permit must not grow old unseen.
+const SWITCH_WAIT: Duration = Duration::from_secs(1);
+/// How often, and in which distance, an actuator is called that cannot be reached.
+const KNOCKS: u32 = 10;
+const KNOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// One thing to do.
 #[derive(Debug, Clone)]
@@ -56,6 +63,8 @@ pub enum Job {
         method: BootMethod,
         /// To which kernel.
         kernel: KernelRelease,
+        /// When the machine said so: it counted the age of its permit up to then.
+        given: Instant,
     },
     /// Make the running kernel the default.
     Confirm(KernelRelease),
@@ -121,7 +130,10 @@ impl Worker {
                 let request = Request::Confirm { kernel: kernel.clone() };
                 Done::Confirmed(self.ask(request).await.map(drop))
             }
-            Job::Switch { method, kernel } => {
+            Job::Switch { given, .. } if given.elapsed() > SWITCH_WAIT => {
+                Done::SwitchFailed("other work held the switch up; its permit is too old".into())
+            }
+            Job::Switch { method, kernel, .. } => {
                 let (boot_id, kernel) = (self.boot_id, kernel.clone());
                 self.leave(Request::Switch { boot_id, kernel, method: *method }).await
             }
@@ -129,8 +141,20 @@ impl Worker {
         }
     }
 
+    /// Asks, and knocks again while nobody is there: an upgrade takes the sockets away for a
+    /// moment, and giving an order up for that would cost a person's attention. An answer that
+    /// broke off is not asked for again, because it may have been done.
     async fn ask(&self, request: Request) -> Result<Answer, String> {
-        self.actuator.ask(&request).await.map_err(|error| error.to_string())
+        let mut knocks = 0;
+        loop {
+            match self.actuator.ask(&request).await {
+                Err(ActuatorError::Unreachable { .. }) if knocks < KNOCKS => {
+                    knocks += 1;
+                    sleep(KNOCK_EVERY).await;
+                }
+                other => return other.map_err(|error| error.to_string()),
+            }
+        }
     }
 
     async fn stage(&mut self, release: &Release) -> Result<(), String> {
@@ -166,8 +190,9 @@ impl Worker {
     /// Asks to leave this boot. If all goes well, the shutdown ends this process before there is
     /// anything to answer.
     async fn leave(&self, request: Request) -> Done {
-        match self.ask(request).await {
-            Err(why) => Done::SwitchFailed(why),
+        // Asked once: a permit lives for seconds, and knocking would outlive it.
+        match self.actuator.ask(&request).await {
+            Err(error) => Done::SwitchFailed(error.to_string()),
             Ok(_) => {
                 sleep(SHUTDOWN_LIMIT).await;
                 let minutes = SHUTDOWN_LIMIT.as_secs() / 60;
@@ -318,6 +343,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_actuator_that_is_away_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let worker = Worker {
+            actuator: Actuator::in_dir(dir.path()),
+            hooks: Hooks { drain: dir.path().join("d"), undrain: dir.path().join("u") },
+            artifacts: dir.path().join("artifacts"),
+            boot_id: BootId(1),
+            client: watch::channel(None).1,
+        };
+        let (asked, answer) = (worker.ask(Request::Disarm), async {
+            tokio::task::yield_now().await;
+            fake::serve(dir.path(), says_yes)
+        });
+        let (answered, _) = tokio::join!(asked, answer);
+        assert_eq!(answered, Ok(Answer::Disarmed));
+    }
+
+    #[tokio::test]
     async fn a_switch_that_is_refused_is_told() {
         let mut bench = bench(|_| {
             Some(Answer::Refused(Refusal {
@@ -326,8 +369,29 @@ mod tests {
                 hint: String::new(),
             }))
         });
-        let switch = Job::Switch { method: BootMethod::Kexec, kernel: "6.1.0-56".into() };
-        bench.jobs.send(switch).await.unwrap();
+        bench.jobs.send(switch(Instant::now())).await.unwrap();
         assert_eq!(bench.done.recv().await, Some(Done::SwitchFailed("nothing is armed".into())));
+    }
+
+    fn switch(given: Instant) -> Job {
+        Job::Switch { method: BootMethod::Kexec, kernel: "6.1.0-56".into(), given }
+    }
+
+    #[tokio::test]
+    async fn a_switch_that_had_to_wait_is_not_asked_for() {
+        let mut bench = bench(says_yes);
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
+        bench.jobs.send(switch(long_ago)).await.unwrap();
+        assert!(matches!(bench.done.recv().await, Some(Done::SwitchFailed(_))));
+        assert!(bench.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_switch_does_not_knock() {
+        let mut bench = bench(says_yes);
+        std::fs::remove_file(bench.dir.path().join("actuator.sock")).unwrap();
+        bench.jobs.send(switch(Instant::now())).await.unwrap();
+        let soon = tokio::time::timeout(KNOCK_EVERY * 5, bench.done.recv()).await;
+        assert!(matches!(soon, Ok(Some(Done::SwitchFailed(_)))));
     }
 }

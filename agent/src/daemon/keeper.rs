@@ -89,7 +89,8 @@ impl Keeper {
                 Effect::Switch { command, method, kernel } => {
                     tracing::warn!(%command, ?method, %kernel, "leaving this boot");
                     self.publish();
-                    self.hand_over(Job::Switch { method, kernel }).await;
+                    let given = std::time::Instant::now();
+                    self.hand_over(Job::Switch { method, kernel, given }).await;
                 }
                 Effect::Confirm(kernel) => self.hand_over(Job::Confirm(kernel)).await,
                 Effect::Revert { command } => {

@@ -59,7 +59,12 @@ pub fn forecast(
 /// one for fleets whose plans cost more.
 fn tick(limits: &Limits, hosts: u64) -> Millis {
     let once = usual(limits);
-    Millis((once.0 / if hosts > 1_000 { 5 } else { 10 }).max(50))
+    let parts = match hosts {
+        0..=1_000 => 10,
+        1_001..=2_500 => 5,
+        _ => 3,
+    };
+    Millis((once.0 / parts).max(50))
 }
 
 fn summary(outcomes: &[Outcome], inventory: &Inventory) -> Forecast {

@@ -128,6 +128,6 @@ fn a_large_fleet_does_not_keep_people_waiting() {
     let begun = std::time::Instant::now();
     let forecast = of(SPEC, racks * 40, racks);
     assert_eq!(forecast.unreached, 0);
-    let limit = if cfg!(debug_assertions) { 60 } else { 5 };
-    assert!(begun.elapsed().as_secs() < limit, "{:?}", begun.elapsed());
+    // A second or two on an idle core; a busy machine gets some more.
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }

@@ -45,12 +45,14 @@ pub async fn run(
     running.greet();
     // Whoever started it may wait for this word; if nobody does, nothing happens.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    // Owned by its future, so that stopping does not wait for this handle to go.
     let driver = running.driver.clone();
+    let ended = async move { driver.ended().await };
     tokio::select! {
         () = shutdown => running.stop().await,
         // Without its driver a controller looks alive and does nothing: better to end, and to be
         // started anew by whoever watches over it.
-        () = driver.ended() => Err(RunError::Serve("the driver has ended by a fault".to_owned())),
+        () = ended => Err(RunError::Serve("the driver has ended by a fault".to_owned())),
         ended = &mut running.serving => {
             let why = ended.map_or_else(|error| error.to_string(), |served| match served {
                 Ok(()) => "it ended by itself".to_owned(),

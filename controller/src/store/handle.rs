@@ -12,7 +12,7 @@ use super::commit::{Commit, Committed};
 use super::error::StoreError;
 use super::events::StoredEvent;
 use super::hosts::HostFacts;
-use super::open::{open_reader, open_writer};
+use super::open::{open_second, open_writer};
 use super::releases::StoredArtifact;
 use super::rollouts::Header;
 use super::snapshot::Snapshot;
@@ -55,7 +55,7 @@ impl Store {
         let path = dir.join(FILE);
         let conn = open_writer(&path, now)?;
         let (writer, first) = start_writer(conn, path.clone())?;
-        let (reader, second) = start_reader(open_reader(&path)?, path.clone())?;
+        let (reader, second) = start_reader(open_second(&path)?, path.clone())?;
         let store = Self { writer, reader, path: Arc::new(path) };
         Ok((store, StoreThreads(vec![first, second])))
     }

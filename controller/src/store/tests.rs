@@ -189,11 +189,12 @@ fn the_audit_log_and_events_cannot_be_changed_by_statements() {
 
 #[test]
 fn a_damaged_database_is_refused_with_what_to_do() {
-    for damage in ["not a database at all", ""] {
+    for keep in [0.0, 0.001, 0.5, 2.0] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
-        if damage.is_empty() {
-            // Truncated in the middle of a page, as after a broken copy.
+        std::fs::create_dir(dir.path().join("pki")).unwrap();
+        if keep <= 1.0 {
+            // Cut off, as after a broken copy.
             let (store, threads) = open(dir.path());
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             for n in 0..50 {
@@ -204,9 +205,10 @@ fn a_damaged_database_is_refused_with_what_to_do() {
             drop(store);
             threads.join();
             let whole = std::fs::read(&path).unwrap();
-            std::fs::write(&path, &whole[..whole.len() / 2 + 100]).unwrap();
+            let kept = (whole.len() as f64 * keep) as usize;
+            std::fs::write(&path, &whole[..kept]).unwrap();
         } else {
-            std::fs::write(&path, damage.repeat(100)).unwrap();
+            std::fs::write(&path, "not a database at all".repeat(100)).unwrap();
         }
         let before = std::fs::read(&path).unwrap();
         let error = Store::open(dir.path(), Timestamp(1)).unwrap_err();

@@ -158,9 +158,7 @@ impl SimHost {
             }
             KernelBehaviour::WrongKernel => (self.default.clone(), Some((takes, Due::BootDone))),
             KernelBehaviour::Panics => (kernel, Some((Millis(takes.0 / 2), Due::BootFailed))),
-            KernelBehaviour::HangThenWatchdog { after } => {
-                (kernel, Some((after, Due::BootFailed)))
-            }
+            KernelBehaviour::HangThenWatchdog { after } => (kernel, Some((after, Due::BootFailed))),
             KernelBehaviour::HangsAtBoot => (kernel, None),
         };
         match end {

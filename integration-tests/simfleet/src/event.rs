@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wavegate_common::{
-    BootId, BootMethod, CommandId, ControllerMessage, Generation, HealthState, HostReport, KernelRelease,
-    Millis, PermitRequest, RolloutId,
+    BootId, BootMethod, CommandId, ControllerMessage, Generation, HealthState, HostReport,
+    KernelRelease, Millis, PermitRequest, RolloutId,
 };
 
 use crate::timing::Moment;
@@ -125,6 +125,11 @@ pub enum Truth {
     Back,
     /// The ledger holds the intent to leave the boot.
     Intended {
+        /// The order.
+        command: CommandId,
+    },
+    /// The ledger holds the intent to go back.
+    RevertIntended {
         /// The order.
         command: CommandId,
     },

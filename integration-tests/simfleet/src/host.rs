@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use wavegate_agent::machine::{Input, Machine, Now, Surroundings};
 use wavegate_common::{
-    BootCause, BootId, BootMethod, CheckResult, CommandId, ControllerMessage, Generation, Health, HealthState,
-    HostClass, HostReport, KernelRelease, Millis, Release,
+    BootCause, BootId, BootMethod, CheckResult, CommandId, ControllerMessage, Generation, Health,
+    HealthState, HostClass, HostReport, KernelRelease, Millis, Release,
 };
 
 use crate::dice::Dice;
@@ -306,9 +306,8 @@ impl SimHost {
         let Some(boot) = self.boot().filter(|boot| boot.checked) else {
             return Health::default();
         };
-        let bad_kernel =
-            self.physics.behaviour(&boot.kernel, &self.class, self.profile.id)
-                == KernelBehaviour::BadHealth;
+        let bad_kernel = self.physics.behaviour(&boot.kernel, &self.class, self.profile.id)
+            == KernelBehaviour::BadHealth;
         let service = match &self.faults.unhealthy {
             Some(what) => Err(what.clone()),
             None if bad_kernel => Err("requests fail on this kernel".to_owned()),

@@ -147,6 +147,7 @@ impl SimHost {
                 self.intended = Some(*command);
                 Truth::Intended { command: *command }
             }
+            Record::RevertBegun { command, .. } => Truth::RevertIntended { command: *command },
             _ => return,
         };
         out.push(HostOutput::Truth(truth));

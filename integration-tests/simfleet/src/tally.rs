@@ -60,8 +60,7 @@ impl Tally {
     }
 
     fn set_away(&mut self, host: &HostProfile, away: bool) {
-        let changed =
-            if away { self.away.insert(host.id) } else { self.away.remove(&host.id) };
+        let changed = if away { self.away.insert(host.id) } else { self.away.remove(&host.id) };
         if !changed {
             return;
         }

@@ -40,6 +40,9 @@ pub struct FirstViolation {
     pub replay: String,
 }
 
+/// A seed that was run: its number, hash, steps, and the first thing that went wrong.
+type Ended = (u64, u64, u64, Option<FirstViolation>);
+
 /// Runs seeds, each with the options that follow from it. `seen` is called after each, from any
 /// thread.
 pub fn run_seeds(
@@ -49,7 +52,7 @@ pub fn run_seeds(
     seen: impl Fn(u64) + Sync,
 ) -> Batch {
     let next = AtomicU64::new(seeds.start);
-    let done: Mutex<Vec<(u64, u64, u64, Option<FirstViolation>)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<Ended>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {

@@ -10,9 +10,7 @@ use wavegate_common::{
     HostReport, Inventory, KernelRelease, Millis, OpenOrder, OrderKind, RolloutHost, RolloutId,
     RolloutPhase, Timestamp,
 };
-use wavegate_core::{
-    KnownBad, PlanningInput, Policy, Proposal, Rollout, check, decide, prepare,
-};
+use wavegate_core::{KnownBad, PlanningInput, Policy, Proposal, Rollout, check, decide, prepare};
 use wavegate_simfleet::{EPOCH, Fleet, HostProfile};
 
 use super::args::Output;
@@ -36,7 +34,9 @@ pub(super) fn bench(hosts: usize, output: Output) -> anyhow::Result<bool> {
     let updated: BTreeMap<_, _> = rollout
         .hosts
         .iter()
-        .filter(|host| matches!(host.phase, HostPhase::Updated { .. } | HostPhase::Verifying { .. }))
+        .filter(|host| {
+            matches!(host.phase, HostPhase::Updated { .. } | HostPhase::Verifying { .. })
+        })
         .map(|host| (host.host, ()))
         .collect();
     put_all(&mut inventory, &fleet, &policy, now, |profile| {

@@ -18,12 +18,17 @@ pub(super) fn run(
     let begun = Instant::now();
     let done = AtomicU64::new(0);
     let all = seeds.end - seeds.start;
-    let mut batch = run_seeds(seeds, |seed| size.options(seed), threads, |_| {
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(100) {
-            eprintln!("{done} of {all} seeds");
-        }
-    });
+    let mut batch = run_seeds(
+        seeds,
+        |seed| size.options(seed),
+        threads,
+        |_| {
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(100) {
+                eprintln!("{done} of {all} seeds");
+            }
+        },
+    );
     if let Some(first) = &mut batch.first_violation {
         first.replay = format!("fleet-sim replay --seed {} {}", first.seed, size.typed());
     }

@@ -187,7 +187,8 @@ impl Session {
     /// `trouble unhealthy HOST`, `trouble none HOST`.
     pub(super) fn trouble(&mut self, words: &Words<'_>) -> Result<String, String> {
         let what = words.word(0, "which trouble")?;
-        let rest = Words { words: words.words.get(1..).unwrap_or_default().to_vec(), ..Words::of("") };
+        let rest =
+            Words { words: words.words.get(1..).unwrap_or_default().to_vec(), ..Words::of("") };
         let world = self.world()?;
         let mut hosts = chosen(world, &rest).unwrap_or_default();
         if hosts.is_empty() {

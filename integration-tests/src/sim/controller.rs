@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wavegate_common::{
-    CommandId, HostId, HostReport, Inventory, Millis, PermitRequest, Timestamp,
-};
+use wavegate_common::{CommandId, HostId, HostReport, Inventory, Millis, PermitRequest, Timestamp};
 use wavegate_core::{Plan, PlanningInput, Policy};
 use wavegate_simfleet::Moment;
 

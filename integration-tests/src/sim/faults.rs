@@ -21,6 +21,8 @@ pub(super) enum FaultStep {
     CutRack,
     /// Most hosts are cut off for a while.
     CutMost,
+    /// This host is cut off for so long.
+    Cut(u32, Millis),
     /// These hosts are reachable again.
     Mend(Vec<u32>),
     /// A random host's clock jumps.
@@ -94,6 +96,7 @@ impl World {
                 let hosts = (0..self.seats.len() as u32).filter(|_| dice.chance(800_000)).collect();
                 self.cut(hosts, Millis::secs(dice.between(30, 1_800)));
             }
+            F::Cut(host, span) => self.cut(vec![host], span),
             F::Mend(hosts) => self.mend(&hosts),
             F::HostClock => self.host_event(host, HostEvent::ClockJump(jump(&mut dice))),
             F::ControllerClock => {
@@ -186,7 +189,10 @@ impl World {
             3 => (Fault::DrainBusy(text()), Fault::DrainBusy(None)),
             4 => (Fault::DrainFails(text()), Fault::DrainFails(None)),
             5 => (Fault::StageFails(text()), Fault::StageFails(None)),
-            6 => (Fault::BlindStart(Millis::secs(dice.between(1, 900))), Fault::BlindStart(Millis(0))),
+            6 => (
+                Fault::BlindStart(Millis::secs(dice.between(1, 900))),
+                Fault::BlindStart(Millis(0)),
+            ),
             _ => (Fault::DiskFull(true), Fault::DiskFull(false)),
         };
         self.host_event(host, HostEvent::Fault(bad));

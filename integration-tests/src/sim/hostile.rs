@@ -2,12 +2,13 @@
 //! for them. A captured network, a confused controller or a bug could send each.
 
 use wavegate_common::{
-    Action, BootId, Command, CommandId, ControllerMessage, Generation, KernelRelease, Millis,
+    Action, BootId, Command, CommandId, ControllerMessage, Generation, HealthState, HostReport, KernelRelease, Millis,
     Nonce, PermitAnswer, PermitDecision, PermitRequest, TransactionStep,
 };
-use wavegate_simfleet::Dice;
+use wavegate_simfleet::{Dice, Fault, HostEvent};
 
-use super::step::Step;
+use super::faults::FaultStep;
+use super::step::{Step, Word};
 use super::world::World;
 
 /// What is wrong with a forgery.
@@ -17,6 +18,8 @@ pub(super) enum Forgery {
     Order(Box<Command>, u64),
     /// An answer to this question, wrong in one field.
     Answer(PermitRequest, u64),
+    /// A second order while one is in work, right in every field.
+    Second(Box<Command>, u64),
     /// Word to keep a kernel that has not proved itself.
     Confirm(Box<Command>),
 }
@@ -33,9 +36,48 @@ impl World {
         let forgery = Forgery::Order(command.clone(), seed);
         self.later(wait, Step::Forged(host, Box::new(forgery)));
         if let Action::Activate(_) = command.action {
+            let wait = Millis(self.dice.between(500, 40_000));
+            let forgery = Forgery::Second(command.clone(), seed);
+            self.later(wait, Step::Forged(host, Box::new(forgery)));
             let wait = Millis(self.dice.between(20_000, 400_000));
             self.later(wait, Step::Forged(host, Box::new(Forgery::Confirm(command.clone()))));
         }
+    }
+
+    /// An order is on its way: the agent dies, comes back blind, and hears it once before it is
+    /// cut off for longer than the order lives.
+    pub(super) fn ambush_order(&mut self, host: u32, message: &ControllerMessage) {
+        let ControllerMessage::Command(command) = message else { return };
+        if !matches!(command.action, Action::Activate(_)) || !self.ambushes() {
+            return;
+        }
+        let blind = Millis(command.precondition.ttl.0.saturating_add(60_000));
+        self.host_event(host, HostEvent::Fault(Fault::BlindStart(blind)));
+        self.host_event(host, HostEvent::AgentCrash);
+        self.later(Millis::secs(10), Step::Down(host, Box::new(message.clone())));
+        let span = Millis(blind.0.saturating_add(120_000));
+        self.later(Millis::secs(11), Step::Fault(FaultStep::Cut(host, span)));
+    }
+
+    /// The agent asks to leave: it may die between its ledger and the act.
+    pub(super) fn ambush_before_leaving(&mut self, host: u32) {
+        if self.ambushes() {
+            let event = HostEvent::Fault(Fault::TearNextAppend(100));
+            self.later(Millis(1), Step::Host(host, event));
+        }
+    }
+
+    /// The new kernel fails its checks: the agent may die between its ledger and the way back.
+    pub(super) fn ambush_in_trial(&mut self, host: u32, report: &HostReport) {
+        let trial = report.transaction.as_ref().is_some_and(|t| t.step == TransactionStep::Trial);
+        if trial && report.health.state == HealthState::Unhealthy && self.ambushes() {
+            let event = HostEvent::Fault(Fault::TearNextAppend(100));
+            self.later(Millis(1), Step::Host(host, event));
+        }
+    }
+
+    fn ambushes(&mut self) -> bool {
+        self.now < self.options.heal_at && self.dice.chance(self.options.ambush_ppm)
     }
 
     /// A question went out: somebody else may answer first.
@@ -43,6 +85,14 @@ impl World {
         if self.dice.chance(self.options.forge_ppm) {
             let forgery = Forgery::Answer(request.clone(), self.dice.roll());
             self.later(Millis(3), Step::Forged(host, Box::new(forgery)));
+            // And somebody asks in its name, from another boot.
+            let controller = self.seats.get(host as usize).and_then(|seat| seat.home);
+            let mut other = request.clone();
+            other.boot_id = BootId(self.dice.roll_wide());
+            if let Some(controller) = controller {
+                let word = Word::Permit(other);
+                self.later(Millis(400), Step::Up { controller, host, word });
+            }
         }
     }
 
@@ -56,6 +106,11 @@ impl World {
             Forgery::Order(like, seed) => {
                 let seen = seat.host.generation();
                 order(like, *seed, (boot_id, running, seen))
+            }
+            Forgery::Second(like, seed) => {
+                let seen = seat.host.generation();
+                let busy = seat.host.is_away() && seat.host.has_agent();
+                busy.then(|| second(like, *seed, (boot_id, running, seen)))
             }
             Forgery::Answer(request, seed) => Some(answer(request, *seed)),
             Forgery::Confirm(like) => {
@@ -98,6 +153,20 @@ fn order(
         _ => return None,
     }
     Some(ControllerMessage::Command(Box::new(command)))
+}
+
+/// An order that would be legal here if none were in work.
+fn second(
+    like: &Command,
+    seed: u64,
+    (boot_id, running, seen): (BootId, &KernelRelease, Generation),
+) -> ControllerMessage {
+    let mut command = like.clone();
+    command.id = CommandId(Dice::new(seed).roll_wide());
+    command.precondition.boot_id = boot_id;
+    command.precondition.running = running.clone();
+    command.generation = seen;
+    ControllerMessage::Command(Box::new(command))
 }
 
 /// A grant that nobody gave: its nonce, its order or its boot is another.

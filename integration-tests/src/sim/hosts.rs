@@ -28,9 +28,13 @@ impl World {
                     self.later(wait, Step::Connect(at));
                 }
                 HostOutput::AgentDown => self.hang_up(at),
-                HostOutput::Report(report) => self.send_up(at, &Word::Report(report)),
+                HostOutput::Report(report) => {
+                    self.ambush_in_trial(at, &report);
+                    self.send_up(at, &Word::Report(report));
+                }
                 HostOutput::Permit(request) => {
                     self.judge.asked(at, &request, self.now);
+                    self.ambush_before_leaving(at);
                     self.tempt_with_answer(at, &request);
                     self.send_up(at, &Word::Permit(request));
                 }
@@ -107,6 +111,7 @@ impl World {
 
     pub(super) fn send_down(&mut self, at: u32, message: &ControllerMessage) {
         self.tempt(at, message);
+        self.ambush_order(at, message);
         for delay in self.network.delays(at).into_iter().flatten() {
             self.later(delay, Step::Down(at, Box::new(message.clone())));
         }
@@ -125,6 +130,7 @@ impl World {
     /// report, it asks for it.
     pub(super) fn sweep(&mut self) {
         self.later(self.options.heartbeat, Step::Sweep);
+        self.judge.away_too_long(self.now);
         for at in 0..self.seats.len() as u32 {
             let Some(seat) = self.seats.get_mut(at as usize) else { continue };
             let (Some(home), true) = (seat.home, seat.host.has_agent()) else { continue };

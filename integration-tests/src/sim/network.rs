@@ -71,11 +71,8 @@ impl Network {
 
     fn late(&mut self) -> Millis {
         // Half of the late ones by seconds, where races are; the others by up to a quarter hour.
-        let span = if self.dice.chance(500_000) {
-            Span::millis(100, 12_000)
-        } else {
-            Span::secs(10, 900)
-        };
+        let span =
+            if self.dice.chance(500_000) { Span::millis(100, 12_000) } else { Span::secs(10, 900) };
         span.sample(&mut self.dice)
     }
 }

@@ -9,7 +9,7 @@ use super::options::Wanted;
 use super::world::World;
 
 /// What a person does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum OperatorStep {
     /// Applies the rollout of this number.
     Apply(usize),

@@ -2,8 +2,8 @@
 
 use wavegate_common::spec::{Bound, Budget, CanaryRule, Share, Wave};
 use wavegate_common::{
-    BootMethod, Freeze, KernelRelease, Millis, Release, ReleaseName, ReleaseSource,
-    RollbackRule, RolloutSpec,
+    BootMethod, Freeze, KernelRelease, Millis, Release, ReleaseName, ReleaseSource, RollbackRule,
+    RolloutSpec,
 };
 use wavegate_core::Policy;
 use wavegate_simfleet::{Dice, KernelBehaviour, Moment, Span};
@@ -33,6 +33,8 @@ pub struct Options {
     pub freeze_ppm: u32,
     /// Share of messages to hosts that forgeries follow, in millionths.
     pub forge_ppm: u32,
+    /// Chance that a host is struck at its weakest moment, in millionths.
+    pub ambush_ppm: u32,
     /// How often each kind of fault strikes until then.
     pub faults: FaultCounts,
     /// How many things people do, besides applying rollouts.
@@ -104,10 +106,7 @@ pub fn release(kernel: &str) -> Release {
     Release {
         name: ReleaseName::from(kernel),
         kernel: KernelRelease::from(kernel),
-        source: ReleaseSource::Package {
-            package: format!("linux-image-{kernel}"),
-            version: None,
-        },
+        source: ReleaseSource::Package { package: format!("linux-image-{kernel}"), version: None },
         append: Vec::new(),
     }
 }
@@ -153,6 +152,7 @@ impl Options {
             die_ppm: 0,
             freeze_ppm: 0,
             forge_ppm: 0,
+            ambush_ppm: 0,
             faults: FaultCounts::default(),
             operator_acts: 0,
             debounce: Millis::secs(1),
@@ -170,6 +170,10 @@ impl Options {
     pub fn provoking(seed: u64, hosts: usize, hours: u64) -> Self {
         let mut options = Self::swarm(seed, hosts, hours);
         options.forge_ppm = options.forge_ppm.max(50_000);
+        options.ambush_ppm = 40_000;
+        if seed.is_multiple_of(2) {
+            options.min_reboot_gap = Millis::hours(6);
+        }
         options.faults.torn_writes += 60;
         options.faults.rotten_ledgers += 4;
         options.faults.complaints += 30;
@@ -192,6 +196,7 @@ impl Options {
         options.die_ppm = rare(&mut dice, 500_000, 3_000);
         options.freeze_ppm = rare(&mut dice, 400_000, 2_000);
         options.forge_ppm = rare(&mut dice, 250_000, 100_000);
+        options.ambush_ppm = rare(&mut dice, 200_000, 20_000);
         options.operator_acts = rare(&mut dice, 600_000, 8);
         let gaps = [Millis(0), Millis::mins(20), Millis::hours(6)];
         options.min_reboot_gap = dice.pick(&gaps).copied().unwrap_or_default();
@@ -273,12 +278,14 @@ fn rollouts(dice: &mut Dice, options: &Options) -> Vec<(Moment, Wanted)> {
     let mut out = Vec::new();
     if dice.chance(200_000) {
         out.push((first, wanted(dice, options, 1, "site=ams")));
-        out.push((first.after(Millis::mins(7)), wanted(dice, options, 2, "site=fra")));
+        let number = if dice.chance(500_000) { 1 } else { 2 };
+        out.push((first.after(Millis::mins(7)), wanted(dice, options, number, "site=fra")));
     } else {
         out.push((first, wanted(dice, options, 1, "*")));
     }
     if dice.chance(300_000) {
-        out.push((next, wanted(dice, options, 3, "role in (web,db)")));
+        let number = if dice.chance(400_000) { 1 } else { 3 };
+        out.push((next, wanted(dice, options, number, "role in (web,db)")));
     }
     if dice.chance(50_000) {
         out.push((first, wanted(dice, options, 4, "role=nosuchrole")));

@@ -54,7 +54,12 @@ impl Store {
     }
 
     /// Keeps a report unless a later one is known. Returns whether it did.
-    pub(super) fn put_report(&mut self, host: u32, report: &Arc<HostReport>, at: Timestamp) -> bool {
+    pub(super) fn put_report(
+        &mut self,
+        host: u32,
+        report: &Arc<HostReport>,
+        at: Timestamp,
+    ) -> bool {
         let Some(row) = self.rows.get_mut(host as usize) else { return false };
         let newer = row.report.as_ref().is_none_or(|(known, _)| {
             known.boot.boot_id != report.boot.boot_id || known.seq < report.seq

@@ -31,8 +31,7 @@ impl World {
     /// Every rollout, open or over, by number.
     #[must_use]
     pub fn rollouts(&self) -> Vec<&Rollout> {
-        let mut all: Vec<&Rollout> =
-            self.store.rollouts.iter().chain(&self.store.over).collect();
+        let mut all: Vec<&Rollout> = self.store.rollouts.iter().chain(&self.store.over).collect();
         all.sort_by_key(|rollout| rollout.id);
         all
     }

@@ -14,6 +14,9 @@ pub(super) fn of_truth(truth: &Truth) -> String {
         Truth::Away => "workload goes away".to_owned(),
         Truth::Back => "workload is back".to_owned(),
         Truth::Intended { command } => format!("wrote down to leave ({})", short(command.0)),
+        Truth::RevertIntended { command } => {
+            format!("wrote down to go back ({})", short(command.0))
+        }
         Truth::Switched { command, method, kernel, again, .. } => {
             let again = if *again { " AGAIN" } else { "" };
             format!("leaves its boot for {kernel} by {method:?}{again} ({})", short(command.0))

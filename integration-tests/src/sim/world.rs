@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use wavegate_common::{HostClass, HostId, Millis};
 use wavegate_core::Event;
-use wavegate_simfleet::{Dice, Fleet, HostEvent, HostOutput, Moment, Physics, Rule, SimHost, Tally};
+use wavegate_simfleet::{
+    Dice, Fleet, HostEvent, HostOutput, Moment, Physics, Rule, SimHost, Tally,
+};
 
 use super::controller::Controller;
 use super::faults::FaultStep;

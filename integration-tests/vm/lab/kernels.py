@@ -83,7 +83,11 @@ def download(release: str) -> Kernel:
     have = sorted(folder.glob(f"linux-image-{release}_*.deb"))
     if not have:
         say(f"downloading {release}")
-        run("apt-get", "download", f"linux-image-{release}", cwd=folder)
+        try:
+            run("apt-get", "download", f"linux-image-{release}", cwd=folder)
+        except LabError:  # the lists may be older than the archive
+            run("apt-get", "update")
+            run("apt-get", "download", f"linux-image-{release}", cwd=folder)
         have = sorted(folder.glob(f"linux-image-{release}_*.deb"))
     return Kernel(release, have[-1])
 

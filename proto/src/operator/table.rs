@@ -27,7 +27,7 @@ macro_rules! calls {
             list_rollouts: ListRollouts => RolloutList, Viewer;
             get_rollout: GetRollout => RolloutView, Viewer;
             why_rollout: WhyRollout => RolloutWhyView, Viewer;
-            pause_rollout: PauseRollout => RolloutView, Operator;
+            pause_rollout: PauseRollout => RolloutView, Viewer;
             resume_rollout: ResumeRollout => RolloutView, Operator;
             abort_rollout: AbortRollout => RolloutView, Operator;
             rollback_rollout: RollbackRollout => RolloutView, Operator;

@@ -2,8 +2,8 @@
 //! report shows it to be.
 
 use wavegate_common::{
-    BootCause, Direction, ExcludeReason, FailReason, FailStep, HostPhase, HostReport, Judgement,
-    Millis, OrderKind, RolloutHost, Timestamp, TransactionStep,
+    BootCause, Direction, ExcludeReason, FailReason, FailStep, HealthState, HostPhase, HostReport,
+    Judgement, Millis, OrderKind, RolloutHost, Timestamp, TransactionStep,
 };
 
 use super::sight::Sight;
@@ -194,9 +194,12 @@ fn verifying(
     }
     let activate = work.order_id(host, OrderKind::Activate, host.direction);
     let confirm = work.order_id(host, OrderKind::Confirm, host.direction);
-    match report.step_of(activate).or_else(|| report.step_of(confirm)) {
+    let step = report.step_of(activate).or_else(|| report.step_of(confirm));
+    match step {
         Some(TransactionStep::Confirmed) => return Some(HostChange::Confirmed),
-        Some(TransactionStep::Verified) if needs_confirm(host) => {
+        Some(TransactionStep::Verified)
+            if needs_confirm(host) && report.health.state != HealthState::Unhealthy =>
+        {
             let order = work.new_order(host, OrderKind::Confirm, host.direction, report);
             return Some(HostChange::ConfirmOrdered { order });
         }
@@ -205,6 +208,13 @@ fn verifying(
             return Some(HostChange::Failed { step: *step, reason });
         }
         _ => {}
+    }
+    // A host that has passed its checks waits for us: if we were late, that is not its fault.
+    let waits_for_us = step == Some(&TransactionStep::Verified)
+        && report.health.state != HealthState::Unhealthy
+        && seat.fresh;
+    if waits_for_us {
+        return None;
     }
     let limits = &work.stored.spec.limits;
     let overdue = input.now.since(*since) > verify_limit(limits);

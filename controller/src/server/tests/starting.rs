@@ -82,3 +82,21 @@ async fn a_backup_of_a_running_controller_starts_as_one() {
     assert_eq!(tokens.tokens.len(), 1);
     restored.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_stop_closes_the_database_and_takes_the_address_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let config = config(dir.path());
+    let data = config.data_dir.clone();
+    let running = tokio::spawn(crate::server::run(config, async {
+        let _ = stopped.await;
+    }));
+    while !data.join("controller.addr").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+    assert!(!data.join("controller.addr").exists());
+    assert!(!data.join("wavegate.db-wal").exists(), "the last connection folds the log in");
+}

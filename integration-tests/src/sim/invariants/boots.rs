@@ -1,7 +1,7 @@
 //! I11: the default boot entry is always a kernel that ran and was healthy there. I13: a host
 //! that fell back is not sent again to what it fell back from.
 
-use wavegate_common::{CommandId, Direction, HealthState, HostClass, RolloutId};
+use wavegate_common::{CommandId, Direction, HealthState, HostClass, Millis, RolloutId};
 use wavegate_core::Rollout;
 use wavegate_simfleet::{Moment, Truth};
 
@@ -13,9 +13,16 @@ impl Judge {
     pub(super) fn proven(&mut self, at: usize, seat: &Seat, truth: &Truth, now: Moment) {
         let soak = self.soak_of(at);
         let Some(facts) = self.hosts.get_mut(at) else { return };
+        facts.soaked |= facts.healthy_since.is_some_and(|since| now.since(since) >= soak);
         match truth {
-            Truth::Checks(HealthState::Healthy) => facts.healthy_since = Some(now),
-            Truth::Checks(_) | Truth::Down { .. } => facts.healthy_since = None,
+            Truth::Checks(HealthState::Healthy) => {
+                facts.healthy_since = Some(now);
+                facts.unhealthy_since = None;
+            }
+            Truth::Checks(_) | Truth::Down { .. } => {
+                facts.healthy_since = None;
+                facts.unhealthy_since = Some(now);
+            }
             _ => {}
         }
         let Truth::Defaulted(kernel) = truth else { return };
@@ -23,9 +30,12 @@ impl Judge {
             Some("does not run".to_owned())
         } else if facts.proven.contains(kernel) {
             None
+        } else if !facts.soaked {
+            Some("was not healthy for the whole soak".to_owned())
         } else {
-            let soaked = facts.healthy_since.is_some_and(|since| now.since(since) >= soak);
-            (!soaked).then(|| "was not healthy for the whole soak".to_owned())
+            // Half a minute for the agent to notice.
+            let ill = facts.unhealthy_since.is_some_and(|since| now.since(since) > Millis::secs(30));
+            ill.then(|| "is not healthy there".to_owned())
         };
         match problem {
             Some(problem) => {
@@ -75,6 +85,7 @@ impl Judge {
     /// A person lets a class try again.
     pub(super) fn cleared(&mut self, seats: &[Seat], rollout: &Rollout, class: &HostClass) {
         let release = rollout.release.key();
+        self.barred.remove(&(release, class.clone()));
         for (seat, facts) in seats.iter().zip(&mut self.hosts) {
             if seat.host.class() == class {
                 facts.bad.remove(&release);

@@ -5,6 +5,9 @@ use wavegate_simfleet::Moment;
 
 use super::judge::Judge;
 
+/// Whether a host is one of those that a budget is about.
+type Choice<'a> = Box<dyn Fn(&super::facts::HostFacts) -> bool + 'a>;
+
 impl Judge {
     /// A workload goes away: every budget that the host falls under must have had room.
     pub(super) fn went_away(&mut self, at: usize, now: Moment) {
@@ -17,9 +20,8 @@ impl Judge {
         let mut broken = self.policy.budgets.iter().find_map(|budget| self.over(at, budget, None));
         if let Some(facts) = rollout.and_then(|id| self.rollouts.get(&id)) {
             let budgets = facts.spec.budgets.iter();
-            broken = broken.or_else(|| {
-                budgets.into_iter().find_map(|budget| self.over(at, budget, rollout))
-            });
+            broken = broken
+                .or_else(|| budgets.into_iter().find_map(|budget| self.over(at, budget, rollout)));
         }
         if let Some(text) = broken {
             self.report(1, text, now);
@@ -34,16 +36,15 @@ impl Judge {
         only: Option<wavegate_common::RolloutId>,
     ) -> Option<String> {
         let this = self.hosts.get(at)?;
-        let (max_down, falls_under): (_, Box<dyn Fn(&super::facts::HostFacts) -> bool>) =
-            match budget {
-                Budget::PerDomain { key, max_down } => {
-                    let domain = this.domains.iter().find(|domain| domain.key == *key)?.clone();
-                    (max_down, Box::new(move |host| host.domains.contains(&domain)))
-                }
-                Budget::Selected { selector, max_down } => {
-                    (max_down, Box::new(|host| selector.matches(&host.labels)))
-                }
-            };
+        let (max_down, falls_under): (_, Choice<'_>) = match budget {
+            Budget::PerDomain { key, max_down } => {
+                let domain = this.domains.iter().find(|domain| domain.key == *key)?.clone();
+                (max_down, Box::new(move |host| host.domains.contains(&domain)))
+            }
+            Budget::Selected { selector, max_down } => {
+                (max_down, Box::new(|host| selector.matches(&host.labels)))
+            }
+        };
         if !falls_under(this) {
             return None;
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
-    BootId, CommandId, Digest, Direction, FailureDomain, Generation, HostId, KernelRelease,
-    Labels, Millis, Nonce, RolloutId, RolloutSpec,
+    BootId, CommandId, Digest, Direction, FailureDomain, Generation, HostId, KernelRelease, Labels,
+    Millis, Nonce, RolloutId, RolloutSpec,
 };
 use wavegate_simfleet::Moment;
 
@@ -24,6 +24,11 @@ pub(super) struct HostFacts {
     /// When its stream, its agent or its state last changed.
     pub(super) disturbed: Option<Moment>,
     pub(super) healthy_since: Option<Moment>,
+    pub(super) unhealthy_since: Option<Moment>,
+    /// It was healthy for the whole soak in this boot.
+    pub(super) soaked: bool,
+    /// The order under which its workload went away.
+    pub(super) away_order: Option<CommandId>,
     pub(super) last_switch: Option<Moment>,
     pub(super) proven: BTreeSet<KernelRelease>,
     pub(super) defaulted_at: Option<Moment>,

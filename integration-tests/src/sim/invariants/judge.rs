@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
-    Command, CommandId, ControllerMessage, Generation, HostId, HostPhase,
-    PermitRequest, RolloutId, RolloutPhase, RolloutSpec,
+    Command, CommandId, ControllerMessage, Digest, Generation, HostClass, HostId, HostPhase, PermitRequest, RolloutId,
+    RolloutPhase, RolloutSpec,
 };
 use wavegate_core::{Event, HostChange, Plan, Policy, Rollout, RolloutChange};
 use wavegate_simfleet::{Moment, Truth};
@@ -28,6 +28,8 @@ pub(in crate::sim) struct Judge {
     pub(super) granted: BTreeSet<u128>,
     /// A wall clock was wrong: what follows from wall time alone is not judged.
     pub(super) clocks_wrong: bool,
+    /// Releases that are barred in a class.
+    pub(super) barred: BTreeSet<(Digest, HostClass)>,
     /// An old database came back: what only it remembered is not judged.
     pub(super) restored: bool,
     pub(super) min_reboot_gap: wavegate_common::Millis,
@@ -46,6 +48,7 @@ impl Judge {
             orders: BTreeMap::new(),
             granted: BTreeSet::new(),
             clocks_wrong: false,
+            barred: BTreeSet::new(),
             restored: false,
             min_reboot_gap: options.min_reboot_gap,
         }
@@ -101,7 +104,8 @@ impl Judge {
             let chosen = labels.is_some_and(|known| rollout.spec.selector.matches(&known.labels));
             let excluded = matches!(host.phase, HostPhase::Excluded { .. });
             if !chosen && !excluded {
-                let text = format!("{} takes in {}, which it does not choose", rollout.id, host.host);
+                let text =
+                    format!("{} takes in {}, which it does not choose", rollout.id, host.host);
                 self.report(8, text, at);
             }
         }
@@ -111,6 +115,7 @@ impl Judge {
     /// An older state of the store is the truth again.
     pub(in crate::sim) fn restored(&mut self, rollouts: &[Rollout], at: Moment) {
         self.restored = true;
+        self.barred.clear();
         self.hosts.iter_mut().for_each(|host| host.holds = None);
         for rollout in rollouts {
             if let Some(facts) = self.rollouts.get_mut(&rollout.id) {
@@ -143,11 +148,14 @@ impl Judge {
             match &event.change {
                 RolloutChange::Moved { to } => self.moved(rollout, to, at),
                 RolloutChange::Host { host, change } => {
-                    self.begins(rollout, *host, change, event, at);
+                    self.begins(seats, rollout, (*host, change), event, at);
                     self.freed(rollout.id, *host, change, at);
                     self.ordered_or_permitted(seats, rollout, (*host, change), at);
                 }
                 RolloutChange::ClassCleared { name, .. } => self.cleared(seats, rollout, name),
+                RolloutChange::ClassBlocked { name, .. } => {
+                    self.barred.insert((rollout.release.key(), name.clone()));
+                }
                 _ => {}
             }
         }
@@ -196,7 +204,8 @@ impl Judge {
                 self.switched_again_to_bad(at, *command, now);
             }
             Truth::Intended { command } => self.intended(at, *command, now),
-            Truth::Reverted { command } => self.reverted(at, *command, now),
+            Truth::RevertIntended { command } => self.revert_intended(at, *command, now),
+            Truth::Reverted { command } => self.reverted(at, *command),
             Truth::Booted { by: Some(by), wanted: Some(wanted), kernel, .. } => {
                 self.booted_other(at, *by, wanted != kernel);
             }
@@ -260,10 +269,12 @@ impl Judge {
             Truth::Back => {
                 facts.away_since = None;
                 facts.away_for = None;
+                facts.away_order = None;
             }
             Truth::AgentStarted { damaged } => facts.damaged = *damaged,
             Truth::Booted { .. } => {
                 facts.dark = false;
+                facts.soaked = false;
                 facts.booted_at = now;
                 facts.legal.clear();
             }
@@ -317,7 +328,6 @@ impl Judge {
         }
         let _ = seats;
     }
-
 }
 
 fn host_facts(seat: &Seat, options: &Options) -> HostFacts {
@@ -337,6 +347,9 @@ fn host_facts(seat: &Seat, options: &Options) -> HostFacts {
         booted_at: Moment(0),
         disturbed: None,
         healthy_since: None,
+        unhealthy_since: None,
+        soaked: false,
+        away_order: None,
         last_switch: None,
         proven: BTreeSet::from([profile.kernel.clone()]),
         defaulted_at: None,

@@ -1,9 +1,7 @@
 //! I2: one order, at most one reboot, and none without a permit in force. I6: generations never
 //! go back on a host. I8: nothing is done that was not ordered.
 
-use wavegate_common::{
-    CommandId, Direction, Generation, HostId, PermitDecision, RolloutId,
-};
+use wavegate_common::{CommandId, Direction, Generation, HostId, PermitDecision, RolloutId};
 use wavegate_core::{HostChange, Plan, Rollout};
 use wavegate_simfleet::Moment;
 
@@ -21,7 +19,13 @@ impl Judge {
         now: Moment,
     ) {
         let Some(host) = self.hosts.get_mut(at) else { return };
+        let busy = host.away_since.is_some_and(|away| host.booted_at < away);
+        if busy && host.away_order.is_some_and(|order| order != command) {
+            let text = format!("{} began a second order while one was in work", host.name);
+            return self.report(2, text, now);
+        }
         host.away_for = Some(rollout);
+        host.away_order = Some(command);
         if host.legal.get(&command).is_none_or(|until| *until < now) {
             let text = format!("{} began an order that was not legal there", host.name);
             self.report(2, text, now);
@@ -57,8 +61,7 @@ impl Judge {
     ) {
         let id = seat.host.profile().id;
         let problem = self.switch_problem(at, seat, id, (command, written), now);
-        let forward =
-            self.orders.get(&command).is_some_and(|o| o.direction == Direction::Forward);
+        let forward = self.orders.get(&command).is_some_and(|o| o.direction == Direction::Forward);
         if let Some(order) = self.orders.get_mut(&command) {
             order.switches += 1;
         }
@@ -120,19 +123,23 @@ impl Judge {
         None
     }
 
+    /// The intent to go back is in the ledger.
+    pub(super) fn revert_intended(&mut self, at: usize, command: CommandId, now: Moment) {
+        let Some(order) = self.orders.get_mut(&command) else { return };
+        order.reverts += 1;
+        if order.reverts > 1 {
+            let text = format!("{} went back twice for one order", self.name(at));
+            self.report(2, text, now);
+        }
+    }
+
     /// The agent goes back by itself.
-    pub(super) fn reverted(&mut self, at: usize, command: CommandId, now: Moment) {
+    pub(super) fn reverted(&mut self, at: usize, command: CommandId) {
         if let Some(host) = self.hosts.get_mut(at) {
             host.dark = true;
         }
-        let Some(order) = self.orders.get_mut(&command) else { return };
-        order.reverts += 1;
-        let (again, rollout, forward) =
-            (order.reverts > 1, order.rollout, order.direction == Direction::Forward);
-        if again {
-            let text = format!("{} went back twice for one order", self.name(at));
-            return self.report(2, text, now);
-        }
+        let Some(order) = self.orders.get(&command) else { return };
+        let (rollout, forward) = (order.rollout, order.direction == Direction::Forward);
         if forward {
             self.learn_bad(at, rollout);
         }

@@ -1,12 +1,13 @@
 //! I4: nothing begins once a stop is durable, partitioned or not; nor in a freeze, nor on hosts
 //! that nobody has heard of.
 
-use wavegate_common::{CommandId, HostId, Millis, RolloutPhase};
+use wavegate_common::{CommandId, Direction, HostId, Millis, RolloutPhase};
 use wavegate_core::{Event, HostChange, Rollout};
 use wavegate_simfleet::{EPOCH, Moment};
 
 use super::facts::{GRACE, RolloutFacts};
 use super::judge::Judge;
+use crate::sim::world::Seat;
 
 /// Takes in the phase a rollout is in from now on.
 pub(super) fn set_phase(facts: &mut RolloutFacts, phase: &RolloutPhase, at: Moment) {
@@ -43,19 +44,16 @@ impl Judge {
     /// A host is let begin a step: may it?
     pub(super) fn begins(
         &mut self,
+        seats: &[Seat],
         rollout: &Rollout,
-        host: HostId,
-        change: &HostChange,
+        (host, change): (HostId, &HostChange),
         event: &Event,
         now: Moment,
     ) {
         let forward = matches!(
             change,
             HostChange::StageOrdered { .. }
-                | HostChange::ActivateOrdered {
-                    direction: wavegate_common::Direction::Forward,
-                    ..
-                }
+                | HostChange::ActivateOrdered { direction: Direction::Forward, .. }
         );
         let permit = matches!(change, HostChange::Permitted { .. });
         let Some(facts) = self.rollouts.get(&rollout.id) else { return };
@@ -63,8 +61,34 @@ impl Judge {
             let text = format!("{} of {host} while {} is stopped", change.name(), rollout.id);
             return self.report(4, text, now);
         }
-        if forward {
-            self.begins_in_freeze(host, event, now);
+        if !forward {
+            return;
+        }
+        let seat = self.by_id.get(&host).and_then(|at| seats.get(*at));
+        let class = seat.map(|seat| seat.host.class().clone());
+        if class.is_some_and(|class| self.barred.contains(&(rollout.release.key(), class))) {
+            let text = format!("{host} begins although its class is barred");
+            return self.report(13, text, now);
+        }
+        self.begins_in_freeze(host, event, now);
+        self.begins_blindly(seats, host, event, now);
+    }
+
+    /// Nothing begins while most of the fleet is out of sight.
+    fn begins_blindly(&mut self, seats: &[Seat], host: HostId, event: &Event, now: Moment) {
+        if self.clocks_wrong {
+            return;
+        }
+        let planned = self.moment_of(event);
+        let slack = Millis(self.policy.stale_after.0 + 1_000);
+        let silent = |seat: &&Seat| {
+            !seat.host.is_away() && seat.heard.is_some_and(|heard| planned.since(heard) > slack)
+        };
+        let count = seats.iter().filter(silent).count() as u64;
+        let limit = self.policy.lost_sight.of(seats.len() as u64) + seats.len() as u64 / 20;
+        if count > limit {
+            let text = format!("{host} begins while {count} hosts are out of sight");
+            self.report(9, text, now);
         }
     }
 
@@ -81,5 +105,22 @@ impl Judge {
     /// The moment that a wall clock without fault showed.
     pub(super) fn moment_of(&self, event: &Event) -> Moment {
         Moment(Millis(u64::try_from(event.at.0 - EPOCH.0).unwrap_or(0)).0)
+    }
+
+    /// Workloads that were taken away come back, or the host leaves, within the time for it.
+    pub(in crate::sim) fn away_too_long(&mut self, now: Moment) {
+        let late = self.hosts.iter().position(|host| {
+            let facts = host.away_for.and_then(|id| self.rollouts.get(&id));
+            let limit = facts.map_or(Millis::hours(1), |facts| facts.spec.limits.drain);
+            let limit = Millis(limit.0 + Millis::mins(3).0);
+            let since = host.away_since.max(host.disturbed);
+            host.away_since.is_some_and(|away| away > host.booted_at)
+                && !host.dark
+                && since.is_some_and(|since| now.since(since) > limit)
+        });
+        if let Some(at) = late {
+            let text = format!("{} is drained and neither leaves nor gives up", self.name(at));
+            self.report(4, text, now);
+        }
     }
 }

@@ -44,10 +44,12 @@ impl Judge {
             return (!(lost && told || self.restored))
                 .then(|| format!("{name} is dark and nobody was told"));
         }
-        if seat.host.running() != Some(seat.host.default_kernel()) {
+        let left_alone = Self::went_wrong(store, id) || self.restored;
+        if seat.host.running() != Some(seat.host.default_kernel()) && !left_alone {
             return Some(format!("{name} still tries a kernel that was never confirmed"));
         }
-        (seat.host.is_away() && !Self::went_wrong(store, id)).then(|| format!("the workload of {name} never came back"))
+        (seat.host.is_away() && !left_alone)
+            .then(|| format!("the workload of {name} never came back"))
     }
 
     /// Why a rollout has not come to rest.

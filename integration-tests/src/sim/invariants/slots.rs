@@ -17,7 +17,9 @@ impl Judge {
         now: Moment,
     ) {
         let frees = match change {
-            HostChange::StoodDown { .. } | HostChange::Confirmed | HostChange::Failed { .. } => true,
+            HostChange::StoodDown { .. } | HostChange::Confirmed | HostChange::Failed { .. } => {
+                true
+            }
             // A person takes it out and answers for it.
             HostChange::Excluded { reason } => !matches!(reason, ExcludeReason::Operator { .. }),
             _ => false,

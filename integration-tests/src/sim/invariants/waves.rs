@@ -57,9 +57,11 @@ impl Judge {
         rollout: &Rollout,
         wave: u16,
     ) -> Option<(u8, String)> {
-        let under_way = rollout.hosts.iter().filter(|host| host.wave < wave).find(|host| {
-            host.phase.holds_slot() && host.phase != HostPhase::Lost
-        });
+        let under_way = rollout
+            .hosts
+            .iter()
+            .filter(|host| host.wave < wave)
+            .find(|host| host.phase.holds_slot() && host.phase != HostPhase::Lost);
         if let Some(host) = under_way {
             let text = format!("{} of wave {} is {}", host.host, host.wave, host.phase.name());
             return Some((3, text));
@@ -101,9 +103,13 @@ impl Judge {
             };
             let (canaries, all) = (harmed(true).count() as u64, harmed(false).count() as u64);
             // A canary that goes wrong after its own gate counts like any host of its class.
-            if (wave == 1 && canaries > rule.canary_failures) || all > rule.class_failures.max(rule.canary_failures)
+            if (wave == 1 && canaries > rule.canary_failures)
+                || all > rule.class_failures.max(rule.canary_failures)
             {
-                return Some((3, format!("{all} hosts of {name} were harmed, {canaries} canaries")));
+                return Some((
+                    3,
+                    format!("{all} hosts of {name} were harmed, {canaries} canaries"),
+                ));
             }
         }
         None
@@ -114,9 +120,10 @@ impl Judge {
         if self.clocks_wrong {
             return None;
         }
-        let members = rollout.hosts.iter().filter(|host| {
-            host.wave < wave && matches!(host.phase, HostPhase::Updated { .. })
-        });
+        let members = rollout
+            .hosts
+            .iter()
+            .filter(|host| host.wave < wave && matches!(host.phase, HostPhase::Updated { .. }));
         let last = members
             .filter_map(|host| self.hosts.get(*self.by_id.get(&host.host)?)?.defaulted_at)
             .max()?;
