@@ -7,11 +7,11 @@ export CARGO_TERM_COLOR ?= auto
 .PHONY: demo test check unit sim demo-test packages vm-test build bench
 
 # A fleet of 240 simulated hosts behind the real controller, in the terminal: one class never
-# comes back from the new kernel, and the rollout pauses (exit status 3) as it should.
+# comes back from the new kernel, and the rollout pauses as it should.
 # `wavegate demo --help` lists the other scenarios.
 demo:
 	$(CARGO) build --release -p wavegate-controller --bin wavegate
-	target/release/wavegate demo --scenario boot-hang --exit || [ $$? = 3 ]
+	target/release/wavegate demo --exit
 
 test: check unit sim demo-test packages vm-test
 	@echo "make test: everything passed"

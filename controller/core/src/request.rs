@@ -1,5 +1,7 @@
 //! What operators may ask of a rollout, and the events that follow.
 
+use std::collections::BTreeSet;
+
 use wavegate_common::{
     AbortReason, ExcludeReason, HostClass, HostId, HostPhase, PauseReason, RolloutPhase, Timestamp,
 };
@@ -210,8 +212,9 @@ fn exclude(
     }
     let reason =
         ExcludeReason::Operator { by: asked.by.to_owned(), reason: asked.reason.to_owned() };
+    let hosts: BTreeSet<&HostId> = hosts.iter().collect();
     hosts
-        .iter()
+        .into_iter()
         .map(|id| {
             let Some(host) = rollout.host(*id) else {
                 return refuse(format!("host {id} is not part of it"));

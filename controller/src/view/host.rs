@@ -114,16 +114,19 @@ fn next_step(
 ) -> Option<String> {
     let rollout = part.map(|(rollout, _)| rollout.id)?;
     match &wait.on {
-        WaitingOn::Held { .. } => Some(format!("wavegate host release {name} --reason …")),
+        WaitingOn::Held { .. } => Some(format!("wavegate host release {name} --reason '...'")),
         WaitingOn::Paused { .. } => Some(format!("wavegate rollout why {rollout}")),
         WaitingOn::Approval { .. } => {
-            Some(format!("wavegate rollout approve {rollout} --reason …"))
+            Some(format!("wavegate rollout approve {rollout} --reason '...'"))
         }
         WaitingOn::HostLost | WaitingOn::Failed { .. } | WaitingOn::NoRecentReport { .. } => {
-            Some(format!("wavegate host exclude {name} --rollout {rollout} --reason …"))
+            Some(format!("wavegate host exclude {name} --rollout {rollout} --reason '...'"))
         }
         WaitingOn::KnownBad { .. } => {
-            Some(format!("wavegate rollout resume {rollout} --retry-class … --reason …"))
+            let (rollout, host) = part?;
+            let class = rollout.class_of(host)?;
+            let id = rollout.id;
+            Some(format!("wavegate rollout resume {id} --retry-class '{class}' --reason '...'"))
         }
         _ => None,
     }

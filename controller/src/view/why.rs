@@ -122,22 +122,26 @@ fn done(rollout: &Rollout, harmed: &[HarmedHost]) -> Vec<String> {
 fn choices(rollout: &Rollout) -> Vec<Choice> {
     let id = rollout.id;
     let choice = |verb: &str, effect: &str| Choice {
-        command: format!("wavegate rollout {verb} {id} --reason …"),
+        command: format!("wavegate rollout {verb} {id} --reason '...'"),
         effect: effect.to_owned(),
     };
     let back = choice("rollback", "every host that moved goes back to the kernel it came from");
     let end = choice("abort", "it ends; hosts stay where they are");
     match &rollout.phase {
         RolloutPhase::Draft => vec![choice("approve", "it begins"), end],
-        RolloutPhase::Paused { reason: PauseReason::Gate { .. }, .. } => vec![
-            choice("resume", "failures so far are accepted; blocked classes stay blocked"),
-            Choice {
-                command: format!("wavegate rollout resume {id} --retry-class CLASS --reason …"),
-                effect: "failed hosts of the class try again".to_owned(),
-            },
-            back,
-            end,
-        ],
+        RolloutPhase::Paused { reason: PauseReason::Gate { .. }, .. } => {
+            let mut all = vec![choice(
+                "resume",
+                "failures so far are accepted; blocked classes stay blocked",
+            )];
+            let blocked = rollout.blocked.keys().filter_map(|at| rollout.classes.get(*at as usize));
+            all.extend(blocked.map(|class| {
+                let verb = format!("resume --retry-class '{class}'");
+                choice(&verb, "failed hosts of the class try again")
+            }));
+            all.extend([back, end]);
+            all
+        }
         RolloutPhase::Paused { .. } => vec![choice("resume", "it goes on"), back, end],
         RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. } => {
             vec![choice("pause", "nothing begins any more"), back, end]

@@ -46,6 +46,13 @@ impl SimHost {
                 self.look_around(at, out);
                 self.make_report(at, out);
             }
+            Due::Look => {
+                if let Some(agent) = self.agent_mut() {
+                    agent.looking = false;
+                }
+                self.look_around(at, out);
+                self.make_report(at, out);
+            }
             Due::Tick
             | Due::Staged
             | Due::Drained
@@ -241,6 +248,7 @@ impl SimHost {
             report: None,
             ticking: false,
             blind: true,
+            looking: false,
             staging: None,
             arming: None,
             confirming: None,

@@ -77,6 +77,7 @@ pub(crate) enum Due {
     AgentStart,
     FirstChecks,
     FirstLook,
+    Look,
     Tick,
     Staged,
     Drained,

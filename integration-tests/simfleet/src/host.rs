@@ -97,6 +97,8 @@ pub(crate) struct Agent {
     pub(crate) machine: Machine,
     pub(crate) report: Option<Arc<HostReport>>,
     pub(crate) ticking: bool,
+    /// It will look around again soon, for a reason not to reboot may pass.
+    pub(crate) looking: bool,
     /// It has not looked around yet.
     pub(crate) blind: bool,
     pub(crate) staging: Option<Release>,

@@ -267,6 +267,8 @@ impl SimHost {
         let status = agent.machine.status();
         let health = status.health(&health);
         let last = agent.report.clone();
+        let look = !status.guard.is_empty() && !agent.looking;
+        agent.looking |= look;
         let report = HostReport {
             host: self.profile.id,
             seq: next_seq(last.as_ref().map(|report| report.seq), boottime),
@@ -283,6 +285,9 @@ impl SimHost {
             no_kexec: self.profile.no_kexec.clone(),
             drift: self.faults.drift.clone(),
         };
+        if look {
+            out.push(self.at_run(at.after(Millis::mins(1)), Due::Look));
+        }
         if last.is_some_and(|last| says_the_same(&last, &report)) {
             return;
         }

@@ -93,7 +93,11 @@ impl World {
                 self.cut(hosts, Millis::secs(dice.between(30, 2_400)));
             }
             F::CutMost => {
-                let hosts = (0..self.seats.len() as u32).filter(|_| dice.chance(800_000)).collect();
+                let hosts = if dice.chance(500_000) {
+                    (0..self.seats.len() as u32).filter(|_| dice.chance(800_000)).collect()
+                } else {
+                    self.beyond(host)
+                };
                 self.cut(hosts, Millis::secs(dice.between(30, 1_800)));
             }
             F::Cut(host, span) => self.cut(vec![host], span),
@@ -140,6 +144,14 @@ impl World {
         let wanted = self.seats.get(host as usize).and_then(rack);
         let all = self.seats.iter().zip(0u32..);
         all.filter(|(seat, _)| rack(seat) == wanted).map(|(_, at)| at).collect()
+    }
+
+    /// Hosts of all other power feeds: where the rest is in full sight.
+    fn beyond(&self, host: u32) -> Vec<u32> {
+        let feed = |seat: &super::world::Seat| seat.host.profile().labels.get("power").cloned();
+        let own = self.seats.get(host as usize).and_then(feed);
+        let all = self.seats.iter().zip(0u32..);
+        all.filter(|(seat, _)| feed(seat) != own).map(|(_, at)| at).collect()
     }
 
     /// Cuts hosts off for a while.

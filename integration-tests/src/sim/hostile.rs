@@ -2,8 +2,8 @@
 //! for them. A captured network, a confused controller or a bug could send each.
 
 use wavegate_common::{
-    Action, BootId, Command, CommandId, ControllerMessage, Generation, HealthState, HostReport, KernelRelease, Millis,
-    Nonce, PermitAnswer, PermitDecision, PermitRequest, TransactionStep,
+    Action, BootId, Command, CommandId, ControllerMessage, Generation, HealthState, HostReport,
+    KernelRelease, Millis, Nonce, PermitAnswer, PermitDecision, PermitRequest, TransactionStep,
 };
 use wavegate_simfleet::{Dice, Fault, HostEvent};
 
@@ -20,6 +20,8 @@ pub(super) enum Forgery {
     Answer(PermitRequest, u64),
     /// A second order while one is in work, right in every field.
     Second(Box<Command>, u64),
+    /// The same order again, with everything else as it is now.
+    Again(Box<Command>),
     /// Word to keep a kernel that has not proved itself.
     Confirm(Box<Command>),
 }
@@ -27,7 +29,7 @@ pub(super) enum Forgery {
 impl World {
     /// A real message reached a host: forgeries of it may follow.
     pub(super) fn tempt(&mut self, host: u32, message: &ControllerMessage) {
-        if !self.dice.chance(self.options.forge_ppm) {
+        if self.now >= self.options.heal_at || !self.dice.chance(self.options.forge_ppm) {
             return;
         }
         let ControllerMessage::Command(command) = message else { return };
@@ -36,6 +38,11 @@ impl World {
         let forgery = Forgery::Order(command.clone(), seed);
         self.later(wait, Step::Forged(host, Box::new(forgery)));
         if let Action::Activate(_) = command.action {
+            for _ in 0..2 {
+                let wait = Millis(self.dice.between(1_000, 4_000_000));
+                let forgery = Forgery::Again(command.clone());
+                self.later(wait, Step::Forged(host, Box::new(forgery)));
+            }
             let wait = Millis(self.dice.between(500, 40_000));
             let forgery = Forgery::Second(command.clone(), seed);
             self.later(wait, Step::Forged(host, Box::new(forgery)));
@@ -70,7 +77,8 @@ impl World {
     /// The new kernel fails its checks: the agent may die between its ledger and the way back.
     pub(super) fn ambush_in_trial(&mut self, host: u32, report: &HostReport) {
         let trial = report.transaction.as_ref().is_some_and(|t| t.step == TransactionStep::Trial);
-        if trial && report.health.state == HealthState::Unhealthy && self.ambushes() {
+        let ill = report.health.state == HealthState::Unhealthy;
+        if trial && ill && (0..10).any(|_| self.ambushes()) {
             let event = HostEvent::Fault(Fault::TearNextAppend(100));
             self.later(Millis(1), Step::Host(host, event));
         }
@@ -98,6 +106,9 @@ impl World {
 
     /// A forgery reaches a host.
     pub(super) fn forged(&mut self, at: u32, forgery: &Forgery) {
+        if self.now >= self.options.heal_at {
+            return;
+        }
         let Some(seat) = self.seats.get(at as usize) else { return };
         let (Some(boot_id), Some(running)) = (seat.host.boot_id(), seat.host.running()) else {
             return;
@@ -107,9 +118,22 @@ impl World {
                 let seen = seat.host.generation();
                 order(like, *seed, (boot_id, running, seen))
             }
+            Forgery::Again(like) => {
+                let mut command = (**like).clone();
+                command.precondition.boot_id = boot_id;
+                command.precondition.running = running.clone();
+                command.generation = seat.host.generation();
+                seat.host.has_agent().then(|| ControllerMessage::Command(Box::new(command)))
+            }
             Forgery::Second(like, seed) => {
                 let seen = seat.host.generation();
-                let busy = seat.host.is_away() && seat.host.has_agent();
+                let step = seat.host.report().and_then(|report| report.transaction.as_ref());
+                let busy = step.is_some_and(|t| {
+                    matches!(
+                        t.step,
+                        TransactionStep::Draining { .. } | TransactionStep::AwaitingPermit
+                    )
+                });
                 busy.then(|| second(like, *seed, (boot_id, running, seen)))
             }
             Forgery::Answer(request, seed) => Some(answer(request, *seed)),

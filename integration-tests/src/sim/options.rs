@@ -178,6 +178,7 @@ impl Options {
         options.faults.rotten_ledgers += 4;
         options.faults.complaints += 30;
         options.faults.agent_crashes += 20;
+        options.faults.wide_partitions += 1;
         options
     }
 

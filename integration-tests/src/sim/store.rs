@@ -26,6 +26,8 @@ pub(super) struct Store {
     /// In the order in which they were told.
     pub(super) alerts: BTreeMap<String, Alert>,
     pub(super) last_rollout: RolloutId,
+    /// What the clock of the controller showed that made the last plan.
+    pub(super) last_planned: Timestamp,
     rows: Vec<Row>,
     /// Hosts in the order in which their rows changed; lets a controller read only what is new.
     changes: Vec<u32>,
@@ -75,6 +77,11 @@ impl Store {
         newer
     }
 
+    /// The last report of a host, and when it came.
+    pub(super) fn row(&self, host: usize) -> Option<&(Arc<HostReport>, Timestamp)> {
+        self.rows.get(host)?.report.as_ref()
+    }
+
     /// Rows that changed since `from`, and where to go on.
     pub(super) fn changed_since(&self, from: usize) -> (impl Iterator<Item = (u32, &Row)>, usize) {
         let rows = self.changes.get(from..).unwrap_or_default().iter();
@@ -98,6 +105,9 @@ impl Store {
             return Err(NotCommitted::Outrun);
         }
         self.apply_all(&plan.events)?;
+        if let Some(event) = plan.events.last() {
+            self.last_planned = event.at;
+        }
         for report in &plan.reports {
             self.reports.insert(report.rollout, report.clone());
         }

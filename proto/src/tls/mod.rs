@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod file;
 mod key;
+mod provider;
 mod session;
 
 pub use client::{Identity, Validity, client_config};
@@ -16,13 +17,4 @@ pub use connect::{causes, connect};
 pub use error::TlsError;
 pub use file::{read_secret, write_public, write_secret};
 pub use key::HostKey;
-
-use std::sync::Arc;
-
-use rustls::crypto::CryptoProvider;
-
-/// The one provider of cryptography.
-#[must_use]
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+pub use provider::provider;

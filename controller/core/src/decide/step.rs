@@ -1,7 +1,7 @@
 //! Where the rollout goes next.
 
 use wavegate_common::{
-    AbortReason, Alert, AlertKind, ExcludeReason, HostPhase, PauseReason, RollbackRule,
+    AbortReason, Alert, AlertKind, ExcludeReason, HostPhase, Metric, PauseReason, RollbackRule,
     RolloutHost, RolloutPhase, Scope, Timestamp, Verdict,
 };
 
@@ -150,6 +150,10 @@ fn has_hosts(work: &Work<'_>, wave: u16) -> bool {
 fn block_classes(work: &mut Work<'_>, scope: &Scope, findings: &[wavegate_common::Finding]) {
     for finding in findings {
         let Some(class) = &finding.class else { continue };
+        // A step that could not be done says something of a host, nothing of the kernel.
+        if finding.metric == Metric::StepFailed {
+            continue;
+        }
         if matches!(scope, Scope::Class(only) if only != class) {
             continue;
         }

@@ -34,7 +34,8 @@ impl Judge {
             Some("was not healthy for the whole soak".to_owned())
         } else {
             // Half a minute for the agent to notice.
-            let ill = facts.unhealthy_since.is_some_and(|since| now.since(since) > Millis::secs(30));
+            let ill =
+                facts.unhealthy_since.is_some_and(|since| now.since(since) > Millis::secs(30));
             ill.then(|| "is not healthy there".to_owned())
         };
         match problem {

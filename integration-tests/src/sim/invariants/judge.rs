@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
-    Command, CommandId, ControllerMessage, Digest, Generation, HostClass, HostId, HostPhase, PermitRequest, RolloutId,
-    RolloutPhase, RolloutSpec,
+    Command, CommandId, ControllerMessage, Digest, Generation, HostClass, HostId, HostPhase,
+    PermitRequest, RolloutId, RolloutPhase, RolloutSpec,
 };
 use wavegate_core::{Event, HostChange, Plan, Policy, Rollout, RolloutChange};
 use wavegate_simfleet::{Moment, Truth};

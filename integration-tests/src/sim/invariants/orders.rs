@@ -24,6 +24,10 @@ impl Judge {
             let text = format!("{} began a second order while one was in work", host.name);
             return self.report(2, text, now);
         }
+        if self.orders.get(&command).is_some_and(|order| order.switches > 0) {
+            let text = format!("{} began an order anew that it had carried out", host.name);
+            return self.report(2, text, now);
+        }
         host.away_for = Some(rollout);
         host.away_order = Some(command);
         if host.legal.get(&command).is_none_or(|until| *until < now) {

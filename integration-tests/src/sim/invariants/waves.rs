@@ -1,7 +1,7 @@
 //! I3: no host of a wave acts before the gates of the waves before it passed, and gates pass
 //! only over waves that are through. I9: nor without data. I14: the controller's host goes last.
 
-use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutPhase};
+use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutHost, RolloutPhase};
 use wavegate_core::{HostChange, Plan, Rollout, RolloutChange};
 use wavegate_simfleet::Moment;
 
@@ -70,9 +70,26 @@ impl Judge {
             matches!(host.phase, HostPhase::Pending | HostPhase::Staged)
                 && !rollout.blocked.contains_key(&host.class)
                 && store.holds.get(&host.host).is_none_or(Option::is_none)
+                && self.is_clear(store, rollout, host)
                 && self.has_no_reason(seats, host.host)
         });
         idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
+    }
+
+    /// Whether nothing is known against the release on this host, and what is stored of the host
+    /// is what the planner saw.
+    fn is_clear(&self, store: &Store, rollout: &Rollout, host: &RolloutHost) -> bool {
+        let class = rollout.classes.get(host.class as usize);
+        let bad = class.is_none_or(|class| {
+            store.known_bad.against(&rollout.release.key(), class, host.host).is_some()
+        });
+        let stored = self.by_id.get(&host.host).and_then(|at| store.row(*at));
+        let fine = stored.is_some_and(|(report, at)| {
+            let old = store.last_planned.since(*at) > Millis::mins(2);
+            let reasons = !report.drift.is_empty() || !report.guard.is_empty();
+            old && !reasons && report.health.state == wavegate_common::HealthState::Healthy
+        });
+        !bad && fine
     }
 
     /// Whether nothing about the host itself keeps it from going, as far as is known for sure.
