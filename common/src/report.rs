@@ -168,6 +168,19 @@ impl HostReport {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// Whether the workload is away by our doing: an order is under way, or it failed on a kernel
+    /// that nobody trusts, and the agent keeps the host out of work until a person looks.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let parked = self.transaction.as_ref().is_some_and(|transaction| {
+            matches!(
+                transaction.step,
+                TransactionStep::Failed { step: FailStep::Boot | FailStep::Verify, .. }
+            )
+        });
+        parked || self.is_under_way()
+    }
+
     /// Whether the agent's transaction is this order.
     #[must_use]
     pub fn step_of(&self, command: CommandId) -> Option<&TransactionStep> {

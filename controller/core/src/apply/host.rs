@@ -76,6 +76,11 @@ pub(crate) fn change_host(
         }
         HostChange::Failed { step, reason } => {
             expect(!matches!(host.phase, P::Pending | P::Excluded { .. }), host)?;
+            if host.direction == Direction::Back {
+                // The next try of the way back is another order.
+                host.attempt = host.attempt.saturating_add(1);
+                host.given_up = host.given_up.saturating_add(1);
+            }
             host.order = None;
             host.acknowledged = false;
             host.phase = P::Failed { step: *step, reason: reason.clone() };

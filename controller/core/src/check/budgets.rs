@@ -97,8 +97,9 @@ fn is_down(input: &PlanningInput<'_>, away: &BTreeSet<HostId>, record: &HostReco
         Some(seen) => seen.after(input.policy.stale_after) < input.now,
         None => true,
     };
-    let ill = record.report.as_ref().is_some_and(|report| {
-        report.health.state == HealthState::Unhealthy || report.is_under_way()
-    });
+    let ill = record
+        .report
+        .as_ref()
+        .is_some_and(|report| report.health.state == HealthState::Unhealthy || report.is_away());
     away.contains(&record.id) || silent || ill
 }

@@ -99,8 +99,14 @@ fn may_pass(
             *wave
         }
         (RolloutPhase::Canary, RolloutPhase::Rolling { .. } | RolloutPhase::Succeeded) => {
+            let left = |id| {
+                case.changes.iter().any(|(host, change)| {
+                    *host == id && matches!(change, HostChange::Excluded { .. })
+                })
+            };
             let canary = |host: &&RolloutHost| {
-                host.wave == 0 && !matches!(host.phase, HostPhase::Excluded { .. })
+                let out = matches!(host.phase, HostPhase::Excluded { .. });
+                host.wave == 0 && !out && !left(host.host)
             };
             if case.rollout.hosts.iter().any(|host| canary(&host)) {
                 out.push(case.breaks(3, "the canary stage is left without its gate".to_owned()));

@@ -48,7 +48,7 @@ impl<'a> Sight<'a> {
             while flying.next_if(|id| **id < record.id).is_some() {}
             let ours = flying.next_if(|id| **id == record.id).is_some();
             let fresh = is_fresh(input, record);
-            let ill = !ours && (!fresh || is_unhealthy(record) || is_under_way(record));
+            let ill = !ours && is_down(input, record);
             if !ours && record.report.is_some() {
                 known += 1;
                 lost += u64::from(!fresh);
@@ -105,7 +105,8 @@ impl<'a> Sight<'a> {
     /// `counted`, the host is among those down already. The budgets of every open rollout hold
     /// for all of them: whoever wrote one meant the hosts, not who takes them down.
     pub(super) fn full(&self, record: &HostRecord, counted: bool) -> Option<WaitingOn> {
-        let own = u64::from(!counted);
+        // A host that is down already takes nothing more away.
+        let own = u64::from(!counted && !is_down(self.input, record));
         for domain in &record.domains {
             let Some(max) = self.limit(*domain) else { continue };
             let down = self.down.get(domain.0 as usize).copied().unwrap_or(0);
@@ -165,10 +166,11 @@ fn bump(counts: &mut [u64], index: DomainIndex, by: u64) {
     }
 }
 
-/// Whether a host says itself that it is away from its work, by the doing of a controller that
-/// remembers more than this one.
-fn is_under_way(record: &HostRecord) -> bool {
-    record.report.as_ref().is_some_and(|report| report.is_under_way())
+/// Whether a host that holds no slot is down all the same: out of sight, ill, or away by the doing
+/// of a controller that remembers more than this one.
+fn is_down(input: &PlanningInput<'_>, record: &HostRecord) -> bool {
+    let away = record.report.as_ref().is_some_and(|report| report.is_away());
+    !is_fresh(input, record) || is_unhealthy(record) || away
 }
 
 /// Whether a host says itself that it does not do its work.

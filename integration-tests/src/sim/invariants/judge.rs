@@ -153,9 +153,6 @@ impl Judge {
                     self.ordered_or_permitted(seats, rollout, (*host, change), at);
                 }
                 RolloutChange::ClassCleared { name, .. } => self.cleared(seats, rollout, name),
-                RolloutChange::ClassBlocked { name, .. } => {
-                    self.barred.insert((rollout.release.key(), name.clone()));
-                }
                 _ => {}
             }
         }
@@ -178,6 +175,13 @@ impl Judge {
         self.gates(seats, store, plan, at);
         self.controller_host_last(store, plan, at);
         self.grants(plan);
+        for event in &plan.events {
+            if let RolloutChange::ClassBlocked { name, .. } = &event.change
+                && let Some(rollout) = store.rollout(event.rollout)
+            {
+                self.barred.insert((rollout.release.key(), name.clone()));
+            }
+        }
     }
 
     /// Something really happened.
@@ -226,6 +230,13 @@ impl Judge {
     pub(in crate::sim) fn forget_ledger(&mut self, host: u32) {
         if let Some(facts) = self.hosts.get_mut(host as usize) {
             facts.generation = Generation(0);
+            facts.last_switch = None;
+            let id = self.by_id.iter().find(|(_, at)| **at == host as usize).map(|(id, _)| *id);
+            for order in self.orders.values_mut().filter(|order| Some(order.host) == id) {
+                order.switches = 0;
+                order.intents = 0;
+                order.reverts = 0;
+            }
         }
     }
 

@@ -1,13 +1,18 @@
 //! I10: given a fair network, every host ends confirmed on the new kernel, confirmed on the old
 //! one, or lost with somebody told.
 
-use wavegate_common::{HostPhase, RolloutPhase, WaitingOn};
+use wavegate_common::{ExcludeReason, HostPhase, RolloutPhase, WaitingOn};
 use wavegate_core::Rollout;
 use wavegate_simfleet::Moment;
 
 use super::judge::Judge;
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
+
+/// Whether a person took the host out, and so knows of it.
+fn by_a_person(phase: &HostPhase) -> bool {
+    matches!(phase, HostPhase::Excluded { reason: ExcludeReason::Operator { .. } })
+}
 
 impl Judge {
     pub(in crate::sim) fn at_end(&mut self, seats: &[Seat], store: &Store, now: Moment) {
@@ -39,7 +44,7 @@ impl Judge {
             let told = store.alerts.values().any(|alert| alert.hosts.contains(&id));
             let lost = rollouts
                 .filter_map(|rollout| rollout.host(id))
-                .any(|host| host.phase == HostPhase::Lost);
+                .any(|host| host.phase == HostPhase::Lost || by_a_person(&host.phase));
             // What only the database before the restore knew, nobody can tell.
             return (!(lost && told || self.restored))
                 .then(|| format!("{name} is dark and nobody was told"));
