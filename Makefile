@@ -39,7 +39,7 @@ packages: build
 # Real machines under QEMU: systemd, dpkg, kexec and the boot loader are the real ones.
 vm-test: build
 	packaging/build
-	integration-tests/vm/run
+	integration-tests/vm-test
 
 # The released binaries, without anything that tests switch on.
 build:

@@ -6,7 +6,7 @@ use wavegate_common::{
 };
 
 use super::history::Order;
-use super::state::{Leaving, Machine, Phase, Undrain, Work};
+use super::state::{Book, Leaving, Machine, Phase, Undrain, Work};
 
 /// The part of a host report that only the machine knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,9 @@ impl Machine {
             transaction: self.transaction(),
             generation: self.history.seen,
             guard: self.guard_reasons(None),
-            workload_away: matches!(self.work, Work::Settled(_))
-                && self.undrain != Undrain::NotNeeded,
+            // Behind a hole in the ledger nobody knows whether the workload was taken away.
+            workload_away: self.book == Book::Damaged
+                || (matches!(self.work, Work::Settled(_)) && self.undrain != Undrain::NotNeeded),
         }
     }
 

@@ -27,7 +27,11 @@ impl World {
                 }
                 let policy = &self.options.policy;
                 if let Some(controller) = self.controllers.get_mut(at) {
-                    controller.take_in(&report, self.now, policy);
+                    if new {
+                        controller.take_in(&report, self.now, policy);
+                    } else {
+                        controller.inventory.seen(report.host, wall);
+                    }
                 }
                 if let Some(seat) = self.seats.get_mut(host as usize) {
                     seat.heard = Some(self.now);

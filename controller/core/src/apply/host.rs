@@ -76,14 +76,7 @@ pub(crate) fn change_host(
         }
         HostChange::Failed { step, reason } => {
             expect(!matches!(host.phase, P::Pending | P::Excluded { .. }), host)?;
-            if host.direction == Direction::Back {
-                // The next try of the way back is another order.
-                host.attempt = host.attempt.saturating_add(1);
-                host.given_up = host.given_up.saturating_add(1);
-            }
-            host.order = None;
-            host.acknowledged = false;
-            host.phase = P::Failed { step: *step, reason: reason.clone() };
+            fail(host, *step, reason.clone());
         }
         HostChange::Lost => {
             expect(matches!(host.phase, P::Rebooting { .. } | P::Verifying { .. }), host)?;
@@ -122,6 +115,17 @@ fn activate(
     host.not_before = None;
     host.phase = P::Draining { since: at };
     Ok(())
+}
+
+fn fail(host: &mut RolloutHost, step: FailStep, reason: FailReason) {
+    if host.direction == Direction::Back {
+        // The next try of the way back is another order.
+        host.attempt = host.attempt.saturating_add(1);
+        host.given_up = host.given_up.saturating_add(1);
+    }
+    host.order = None;
+    host.acknowledged = false;
+    host.phase = HostPhase::Failed { step, reason };
 }
 
 fn stand_down(host: &mut RolloutHost, reason: &str, not_before: Timestamp) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! I1: hosts that are really away by our doing, per failure domain, stay within the budget.
 
-use wavegate_common::Budget;
+use wavegate_common::{Budget, Millis};
 use wavegate_simfleet::Moment;
 
 use super::judge::Judge;
@@ -15,6 +15,12 @@ impl Judge {
         if host.damaged {
             let text = format!("{} acts on a ledger that has a hole", host.name);
             return self.report(5, text, now);
+        }
+        // What began just before an old database came back is known again once its hosts have
+        // reported; until then their slots are not.
+        let unknown = Millis::mins(2);
+        if self.restored_at.is_some_and(|at| now.since(at) < unknown) {
+            return;
         }
         let rollout = host.away_for;
         let mut broken = self.policy.budgets.iter().find_map(|budget| self.over(at, budget, None));

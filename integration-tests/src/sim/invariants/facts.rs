@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
     BootId, CommandId, Digest, Direction, FailureDomain, Generation, HostId, KernelRelease, Labels,
-    Millis, Nonce, RolloutId, RolloutSpec,
+    Millis, Nonce, RolloutId, RolloutSpec, TransactionStep,
 };
 use wavegate_simfleet::Moment;
 
@@ -27,8 +27,6 @@ pub(super) struct HostFacts {
     pub(super) unhealthy_since: Option<Moment>,
     /// It was healthy for the whole soak in this boot.
     pub(super) soaked: bool,
-    /// The order under which its workload went away.
-    pub(super) away_order: Option<CommandId>,
     pub(super) last_switch: Option<Moment>,
     pub(super) proven: BTreeSet<KernelRelease>,
     pub(super) defaulted_at: Option<Moment>,
@@ -68,6 +66,15 @@ pub(super) struct OrderFacts {
     pub(super) switches: u32,
     pub(super) intents: u32,
     pub(super) reverts: u32,
+}
+
+/// Whether a host works on an order that stands like this.
+pub(super) fn is_open(step: &TransactionStep) -> bool {
+    use TransactionStep as S;
+    !matches!(
+        step,
+        S::Staged | S::Confirmed | S::Aborted { .. } | S::FellBack { .. } | S::Failed { .. }
+    )
 }
 
 /// How long after the word a thing may still begin: the life of a permit, and a tick.

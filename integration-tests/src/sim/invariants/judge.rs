@@ -32,6 +32,7 @@ pub(in crate::sim) struct Judge {
     pub(super) barred: BTreeSet<(Digest, HostClass)>,
     /// An old database came back: what only it remembered is not judged.
     pub(super) restored: bool,
+    pub(super) restored_at: Option<Moment>,
     pub(super) min_reboot_gap: wavegate_common::Millis,
 }
 
@@ -50,6 +51,7 @@ impl Judge {
             clocks_wrong: false,
             barred: BTreeSet::new(),
             restored: false,
+            restored_at: None,
             min_reboot_gap: options.min_reboot_gap,
         }
     }
@@ -115,6 +117,7 @@ impl Judge {
     /// An older state of the store is the truth again.
     pub(in crate::sim) fn restored(&mut self, rollouts: &[Rollout], at: Moment) {
         self.restored = true;
+        self.restored_at = Some(at);
         self.barred.clear();
         self.hosts.iter_mut().for_each(|host| host.holds = None);
         for rollout in rollouts {
@@ -198,7 +201,9 @@ impl Judge {
         self.remember(at, seat, truth, now);
         match truth {
             Truth::Away => self.went_away(at, now),
-            Truth::Accepted { command, rollout } => self.accepted(at, *command, *rollout, now),
+            Truth::Accepted { command, rollout } => {
+                self.accepted(at, seat, (*command, *rollout), now)
+            }
             Truth::Generation(generation) => self.generation(at, *generation, now),
             Truth::Switched { command, written, .. } => {
                 self.switched(at, seat, (*command, *written), now);
@@ -280,7 +285,6 @@ impl Judge {
             Truth::Back => {
                 facts.away_since = None;
                 facts.away_for = None;
-                facts.away_order = None;
             }
             Truth::AgentStarted { damaged } => facts.damaged = *damaged,
             Truth::Booted { .. } => {
@@ -360,7 +364,6 @@ fn host_facts(seat: &Seat, options: &Options) -> HostFacts {
         healthy_since: None,
         unhealthy_since: None,
         soaked: false,
-        away_order: None,
         last_switch: None,
         proven: BTreeSet::from([profile.kernel.clone()]),
         defaulted_at: None,

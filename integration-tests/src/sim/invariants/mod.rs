@@ -11,8 +11,8 @@
 //! | `boots` | I11 the default entry is a proven kernel; I13 no second try after a fall back |
 //! | `rest` | I10 the fleet comes to rest |
 //!
-//! I5 and I12 are tests over whole runs: replaying the events gives the stored state, and equal
-//! seeds give equal hashes.
+//! I5 is held here only as far as that a committed event must apply; kill -9 of the real store is a
+//! test of the controller. I12 is a test over whole runs: equal seeds give equal hashes.
 
 mod boots;
 mod disruption;

@@ -14,13 +14,14 @@ impl Judge {
     pub(super) fn accepted(
         &mut self,
         at: usize,
-        command: CommandId,
-        rollout: RolloutId,
+        seat: &Seat,
+        (command, rollout): (CommandId, RolloutId),
         now: Moment,
     ) {
         let Some(host) = self.hosts.get_mut(at) else { return };
-        let busy = host.away_since.is_some_and(|away| host.booted_at < away);
-        if busy && host.away_order.is_some_and(|order| order != command) {
+        // What the host last said of itself is from before this order.
+        let before = seat.host.report().and_then(|report| report.transaction.as_ref());
+        if before.is_some_and(|t| t.command != command && super::facts::is_open(&t.step)) {
             let text = format!("{} began a second order while one was in work", host.name);
             return self.report(2, text, now);
         }
@@ -29,7 +30,6 @@ impl Judge {
             return self.report(2, text, now);
         }
         host.away_for = Some(rollout);
-        host.away_order = Some(command);
         if host.legal.get(&command).is_none_or(|until| *until < now) {
             let text = format!("{} began an order that was not legal there", host.name);
             self.report(2, text, now);

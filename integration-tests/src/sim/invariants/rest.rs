@@ -44,9 +44,9 @@ impl Judge {
             let told = store.alerts.values().any(|alert| alert.hosts.contains(&id));
             let lost = rollouts
                 .filter_map(|rollout| rollout.host(id))
-                .any(|host| host.phase == HostPhase::Lost || by_a_person(&host.phase));
+                .any(|host| (host.phase == HostPhase::Lost && told) || by_a_person(&host.phase));
             // What only the database before the restore knew, nobody can tell.
-            return (!(lost && told || self.restored))
+            return (!(lost || self.restored))
                 .then(|| format!("{name} is dark and nobody was told"));
         }
         let left_alone = Self::went_wrong(store, id) || self.restored;
@@ -73,14 +73,18 @@ impl Judge {
             let host = self.by_id.get(&host.host).map(|at| self.name(*at)).unwrap_or_default();
             return Some(format!("{host} of {} is {phase} for ever", rollout.id));
         }
-        if matches!(rollout.phase, RolloutPhase::Paused { .. }) {
+        // A bake that began under a wrong clock ends when that clock says so.
+        let far = self.clocks_wrong && matches!(rollout.phase, RolloutPhase::Baking { .. });
+        if far || matches!(rollout.phase, RolloutPhase::Paused { .. }) {
             return None;
         }
         // One host that needs a person may hold up all others, if the report says so.
         let report = store.reports.get(&rollout.id)?;
         let excused = report.hosts.iter().any(|wait| match wait.on {
-            WaitingOn::HostGuard { .. } => self.min_reboot_gap.0 > 0,
-            WaitingOn::HostLost | WaitingOn::Failed { .. } | WaitingOn::KnownBad { .. } => true,
+            WaitingOn::HostGuard { .. }
+            | WaitingOn::HostLost
+            | WaitingOn::Failed { .. }
+            | WaitingOn::KnownBad { .. } => true,
             _ => false,
         });
         (!excused).then(|| format!("{} is still {}", rollout.id, rollout.phase.name()))
@@ -89,6 +93,8 @@ impl Judge {
     /// Whether a rollout knows that the host went wrong: its workload may stay away then.
     fn went_wrong(store: &Store, id: wavegate_common::HostId) -> bool {
         let rollouts = store.rollouts.iter().chain(&store.over);
-        rollouts.filter_map(|rollout| rollout.host(id)).any(|host| host.phase.is_harmed())
+        rollouts
+            .filter_map(|rollout| rollout.host(id))
+            .any(|host| host.phase.is_harmed() || by_a_person(&host.phase))
     }
 }

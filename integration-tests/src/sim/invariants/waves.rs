@@ -1,22 +1,13 @@
 //! I3: no host of a wave acts before the gates of the waves before it passed, and gates pass
 //! only over waves that are through. I9: nor without data. I14: the controller's host goes last.
 
-use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutHost, RolloutPhase, TransactionStep};
+use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutHost, RolloutPhase};
 use wavegate_core::{HostChange, Plan, Rollout, RolloutChange};
 use wavegate_simfleet::Moment;
 
 use super::judge::Judge;
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
-
-/// Whether the host works on an order.
-fn is_open(step: &TransactionStep) -> bool {
-    use TransactionStep as S;
-    !matches!(
-        step,
-        S::Staged | S::Confirmed | S::Aborted { .. } | S::FellBack { .. } | S::Failed { .. }
-    )
-}
 
 impl Judge {
     pub(super) fn switched_in_turn(&mut self, at: usize, command: CommandId, now: Moment) {
@@ -95,7 +86,7 @@ impl Judge {
         let stored = self.by_id.get(&host.host).and_then(|at| store.row(*at));
         let fine = stored.is_some_and(|(report, at)| {
             let old = store.last_planned.since(*at) > Millis::mins(2);
-            let busy = report.transaction.as_ref().is_some_and(|t| is_open(&t.step));
+            let busy = report.transaction.as_ref().is_some_and(|t| super::facts::is_open(&t.step));
             let reasons = busy || !report.drift.is_empty() || !report.guard.is_empty();
             old && !reasons && report.health.state == wavegate_common::HealthState::Healthy
         });
