@@ -202,7 +202,7 @@ impl Judge {
         match truth {
             Truth::Away => self.went_away(at, now),
             Truth::Accepted { command, rollout } => {
-                self.accepted(at, seat, (*command, *rollout), now)
+                self.accepted(at, seat, (*command, *rollout), now);
             }
             Truth::Generation(generation) => self.generation(at, *generation, now),
             Truth::Switched { command, written, .. } => {

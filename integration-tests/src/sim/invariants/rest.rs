@@ -80,12 +80,14 @@ impl Judge {
         }
         // One host that needs a person may hold up all others, if the report says so.
         let report = store.reports.get(&rollout.id)?;
-        let excused = report.hosts.iter().any(|wait| match wait.on {
-            WaitingOn::HostGuard { .. }
-            | WaitingOn::HostLost
-            | WaitingOn::Failed { .. }
-            | WaitingOn::KnownBad { .. } => true,
-            _ => false,
+        let excused = report.hosts.iter().any(|wait| {
+            matches!(
+                wait.on,
+                WaitingOn::HostGuard { .. }
+                    | WaitingOn::HostLost
+                    | WaitingOn::Failed { .. }
+                    | WaitingOn::KnownBad { .. }
+            )
         });
         (!excused).then(|| format!("{} is still {}", rollout.id, rollout.phase.name()))
     }
