@@ -154,7 +154,7 @@ def spec(name: str, release: str, selector: str, **more) -> dict:
     """A rollout for small fleets in a hurry."""
     base = {
         "name": name, "release": release, "selector": selector,
-        "canary": {"per_class": 1, "at_least": 1}, "waves": ["50%", "100%"], "holdback": "0%",
+        "canary": {"per_class": 1, "at_least": 1}, "waves": ["100%"], "holdback": "0%",
         "bake": "5s", "method": "auto",
         "limits": {"drain": "9m", "boot": "6m", "verify": "5m", "soak": "5s", "order": "10m"},
     }
