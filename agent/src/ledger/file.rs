@@ -242,12 +242,26 @@ fn locked(path: &Path, what: &'static str) -> Result<File, LedgerError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::Locked(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    // A child that was forked and has not become another program yet still holds the lock of the
+    // ledger it was forked with; that passes in a moment. Another agent does not.
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
 }
+
+/// How often the lock is tried again before another agent must hold it.
+const LOCK_TRIES: u32 = 20;
+/// Between two tries.
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 fn read(file: &File, path: &Path) -> Result<Vec<u8>, LedgerError> {
     let failed = |source| LedgerError::Io { what: "read", path: path.to_owned(), source };
