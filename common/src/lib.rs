@@ -4,11 +4,13 @@
 //! converted at the edge; the store has its own rows and converts at its edge.
 
 pub mod actuator;
+pub mod assess;
 pub mod command;
 pub mod health;
 pub mod host;
 pub mod id;
 pub mod inventory;
+pub mod judge;
 pub mod kernel;
 pub mod message;
 pub mod order;
@@ -23,6 +25,7 @@ pub mod view;
 pub mod waiting;
 pub mod window;
 
+pub use assess::{Assessment, ClassAssessment, MetricAssessment, Says};
 pub use command::{
     Action, BootOrder, Command, Denied, Judgement, PermitAnswer, PermitDecision, PermitRequest,
     Precondition,
@@ -31,6 +34,7 @@ pub use health::{CheckResult, Health, HealthState};
 pub use host::{BootMethod, Facts, FailureDomain, HostClass, Labels};
 pub use id::{BootId, CommandId, Digest, Generation, HostId, Nonce, RolloutId};
 pub use inventory::{HostRecord, Inventory};
+pub use judge::{Better, JudgeRule, MetricName, MetricRule};
 pub use kernel::{KernelRelease, Release, ReleaseName, ReleaseSource};
 pub use message::{AgentMessage, ControllerMessage, Hello, Welcome};
 pub use plan::{Alert, AlertKind, HostWait, PlanReport};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::host::{BootMethod, HostClass};
+use crate::judge::JudgeRule;
 use crate::kernel::ReleaseName;
 use crate::selector::Selector;
 use crate::time::Millis;
@@ -242,6 +243,10 @@ pub struct RolloutSpec {
     /// When it stops.
     #[serde(default)]
     pub gate: GateRule,
+    /// What is compared between hosts on the new kernel and on the old one; performance is not
+    /// judged without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeRule>,
     /// How many hosts may be down together, besides the controller's own budgets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
@@ -339,6 +344,7 @@ impl RolloutSpec {
                 bad(&format!("canary.waive[{i}]"), "a waiver needs `by` and `reason`".to_owned());
             }
         }
+        out.extend(self.judge.iter().flat_map(JudgeRule::problems));
         out
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::HostClass;
 use crate::id::HostId;
+use crate::judge::MetricName;
 use crate::rollout::Scope;
 
 /// What was looked at.
@@ -24,9 +25,20 @@ pub enum Metric {
     StepFailed,
     /// Hosts without a fresh report.
     Reports,
+    /// A metric of hosts that changed for the worse.
+    Performance,
+    /// Errors of applications on hosts of the new kernel.
+    Errors,
 }
 
 impl Metric {
+    /// Whether it is judged by comparison with other hosts: a finding then says something of the
+    /// class it was made in, and other classes go on.
+    #[must_use]
+    pub fn is_compared(self) -> bool {
+        matches!(self, Self::Performance | Self::Errors)
+    }
+
     /// The metric as words of a sentence: "2 hosts …".
     #[must_use]
     pub fn says(self) -> &'static str {
@@ -37,6 +49,8 @@ impl Metric {
             Self::HealthChecks => "fail their checks on the new kernel",
             Self::StepFailed => "could not carry out a step",
             Self::Reports => "have no fresh report",
+            Self::Performance => "are slower on the new kernel",
+            Self::Errors => "serve more errors on the new kernel",
         }
     }
 }
@@ -48,10 +62,13 @@ pub struct Finding {
     pub metric: Metric,
     /// In which class; none if it spans classes.
     pub class: Option<HostClass>,
-    /// The effect: here the share of bad hosts, in millionths.
-    pub effect_ppm: u64,
-    /// A 95 % interval of the share (Clopper–Pearson), in millionths.
-    pub interval_ppm: (u64, u64),
+    /// What of it, if the metric has a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<MetricName>,
+    /// The effect in millionths: the share of bad hosts, or the relative change.
+    pub effect_ppm: i64,
+    /// An interval of it, in millionths: of the share, the 95 % interval of Clopper and Pearson.
+    pub interval_ppm: (i64, i64),
     /// The evidence in words.
     pub evidence: String,
     /// The hosts that show it.

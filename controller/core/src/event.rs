@@ -53,6 +53,17 @@ pub enum RolloutChange {
         /// Their words.
         reason: String,
     },
+    /// A person answers for a class, whatever the gate's statistics say of it.
+    ClassAccepted {
+        /// Index of the class.
+        class: u32,
+        /// The class itself.
+        name: HostClass,
+        /// Who.
+        by: String,
+        /// Their words.
+        reason: String,
+    },
     /// A person has seen the failures so far and lets the rollout go on.
     FailuresAcknowledged {
         /// Who.

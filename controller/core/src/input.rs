@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wavegate_common::{
-    Alert, Command, Generation, Inventory, PermitAnswer, PermitRequest, PlanReport, RolloutId,
-    Timestamp,
+    Alert, Assessment, Command, Generation, Inventory, PermitAnswer, PermitRequest, PlanReport,
+    RolloutId, Timestamp,
 };
 
 use crate::event::Event;
@@ -32,6 +32,8 @@ pub struct PlanningInput<'a> {
     pub reports: &'a BTreeMap<RolloutId, PlanReport>,
     /// What went wrong before.
     pub known_bad: &'a KnownBad,
+    /// What the gate's statistics say of each rollout whose specification asks for it.
+    pub assessments: &'a BTreeMap<RolloutId, Assessment>,
     /// Hosts that ask for a permit and have not been answered.
     pub permit_requests: &'a [PermitRequest],
 }

@@ -26,6 +26,12 @@ pub enum Request {
     Rollback,
     /// A second person agrees.
     Approve,
+    /// A person answers for these classes: whatever the gate's statistics say of them does not
+    /// hold the rollout up, and what was blocked by them alone goes on.
+    Accept {
+        /// Which.
+        classes: Vec<HostClass>,
+    },
     /// These hosts take no part any more.
     Exclude {
         /// Which.
@@ -72,6 +78,7 @@ pub fn request(
         Request::Abort => abort(rollout, asked)?,
         Request::Rollback => rollback(rollout)?,
         Request::Approve => approve(rollout, asked)?,
+        Request::Accept { classes } => accept(rollout, classes, asked)?,
         Request::Exclude { hosts } => exclude(rollout, hosts, asked)?,
     };
     Ok(changes.into_iter().map(|change| Event { rollout: rollout.id, at: now, change }).collect())
@@ -200,6 +207,39 @@ fn approve(rollout: &Rollout, asked: Asked<'_>) -> Result<Vec<RolloutChange>, Re
         RolloutChange::Approved { by, reason },
         RolloutChange::Moved { to: RolloutPhase::Canary },
     ])
+}
+
+fn accept(
+    rollout: &Rollout,
+    classes: &[HostClass],
+    asked: Asked<'_>,
+) -> Result<Vec<RolloutChange>, Refused> {
+    if rollout.spec.judge.is_none() {
+        return refuse("its specification has no `judge`: there is nothing to accept");
+    }
+    if classes.is_empty() {
+        return refuse("no class was named");
+    }
+    let mut changes = Vec::new();
+    for wanted in classes {
+        let found = rollout.classes.iter().zip(0u32..).find(|(name, _)| *name == wanted);
+        let Some((name, class)) = found else {
+            return refuse(format!("class {wanted} is not part of it"));
+        };
+        let of = |h: &&wavegate_common::RolloutHost| h.class == class;
+        if rollout.hosts.iter().filter(of).any(|h| h.phase.is_harmed() && !h.acknowledged) {
+            return refuse(format!(
+                "hosts of class {wanted} failed: look at them and resume with `--retry-class`"
+            ));
+        }
+        let (by, reason) = (asked.by.to_owned(), asked.reason.to_owned());
+        if rollout.blocked.contains_key(&class) {
+            let (name, by, reason) = (name.clone(), by.clone(), reason.clone());
+            changes.push(RolloutChange::ClassCleared { class, name, by, reason });
+        }
+        changes.push(RolloutChange::ClassAccepted { class, name: name.clone(), by, reason });
+    }
+    Ok(changes)
 }
 
 fn exclude(

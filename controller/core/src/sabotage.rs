@@ -11,6 +11,8 @@ pub enum Guard {
     WaveOrder,
     /// The gate itself.
     Gate,
+    /// What the gate's statistics say counts.
+    Assessment,
     /// A wave is watched before the next.
     BakeTime,
     /// A paused rollout begins nothing.
@@ -37,6 +39,7 @@ impl Guard {
         Self::Budget,
         Self::WaveOrder,
         Self::Gate,
+        Self::Assessment,
         Self::BakeTime,
         Self::Pause,
         Self::PermitPause,
@@ -55,6 +58,7 @@ impl Guard {
             Self::Budget => "core-budget",
             Self::WaveOrder => "core-wave-order",
             Self::Gate => "core-gate",
+            Self::Assessment => "core-assessment",
             Self::BakeTime => "core-bake-time",
             Self::Pause => "core-pause",
             Self::PermitPause => "core-permit-pause",

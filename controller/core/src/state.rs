@@ -44,6 +44,9 @@ pub struct Rollout {
     pub classes: Vec<HostClass>,
     /// Classes in which nothing begins, with what went wrong there.
     pub blocked: BTreeMap<u32, String>,
+    /// Classes for which a person answers, whatever the gate's statistics say, with their words.
+    #[serde(default)]
+    pub accepted: BTreeMap<u32, String>,
     /// Its hosts, sorted by id.
     pub hosts: Vec<RolloutHost>,
     /// Indices of `hosts` in the order in which they go; follows from the rest.
@@ -172,6 +175,7 @@ impl KnownBad {
             RolloutChange::Host { .. }
             | RolloutChange::Moved { .. }
             | RolloutChange::FailuresAcknowledged { .. }
+            | RolloutChange::ClassAccepted { .. }
             | RolloutChange::Approved { .. } => {}
         }
     }

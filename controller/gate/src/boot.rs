@@ -105,11 +105,13 @@ fn class_findings(class: &ClassEvidence) -> Vec<Finding> {
         .into_iter()
         .map(|(metric, hosts)| {
             let (bad, moved) = (hosts.len() as u64, class.moved.max(hosts.len() as u64));
+            let (low, high) = share_ppm(bad, moved);
             Finding {
                 metric,
                 class: Some(class.class.clone()),
-                effect_ppm: bad * 1_000_000 / moved.max(1),
-                interval_ppm: share_ppm(bad, moved),
+                name: None,
+                effect_ppm: (bad * 1_000_000 / moved.max(1)).cast_signed(),
+                interval_ppm: (low.cast_signed(), high.cast_signed()),
                 evidence: format!("{bad} of {moved} hosts of {} {}", class.class, metric.says()),
                 hosts,
             }

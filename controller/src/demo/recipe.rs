@@ -39,6 +39,7 @@ pub(super) fn spec(selector: Selector) -> RolloutSpec {
         holdback: Share(0),
         bake: Millis::secs(2),
         gate: GateRule::default(),
+        judge: None,
         budgets: Vec::new(),
         windows: Vec::new(),
         method: wavegate_common::BootMethod::Auto,

@@ -298,6 +298,7 @@ fn verb(request: &Request) -> &'static str {
         Request::Abort => "rollout.abort",
         Request::Rollback => "rollout.rollback",
         Request::Approve => "rollout.approve",
+        Request::Accept { .. } => "rollout.accept",
         Request::Exclude { .. } => "host.exclude",
     }
 }

@@ -133,6 +133,7 @@ fn teaches(event: &Event) -> bool {
         }
         RolloutChange::Moved { .. }
         | RolloutChange::FailuresAcknowledged { .. }
+        | RolloutChange::ClassAccepted { .. }
         | RolloutChange::Approved { .. } => false,
     }
 }
@@ -187,6 +188,7 @@ fn summary(id: RolloutId, events: &[Event], now: Timestamp) -> audit::Entry {
             RolloutChange::Host { .. } => hosts += 1,
             RolloutChange::ClassBlocked { name, .. } => words.push(format!("blocked {name}")),
             RolloutChange::ClassCleared { name, .. } => words.push(format!("cleared {name}")),
+            RolloutChange::ClassAccepted { name, .. } => words.push(format!("accepted {name}")),
             RolloutChange::FailuresAcknowledged { .. } => {
                 words.push("failures acknowledged".to_owned());
             }

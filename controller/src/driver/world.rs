@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use wavegate_common::{
-    Command, Digest, Generation, HostId, Inventory, PermitRequest, PlanReport, ReleaseName,
-    RolloutId, Timestamp,
+    Assessment, Command, Digest, Generation, HostId, Inventory, PermitRequest, PlanReport,
+    ReleaseName, RolloutId, Timestamp,
 };
 use wavegate_core::{KnownBad, PlanningInput, Policy, Rollout};
 
@@ -32,6 +32,8 @@ pub struct World {
     pub reports: BTreeMap<RolloutId, PlanReport>,
     /// What went wrong before.
     pub known_bad: KnownBad,
+    /// What the gate's statistics say of open rollouts whose specification asks for it.
+    pub assessments: BTreeMap<RolloutId, Assessment>,
     /// Kernels by name.
     pub releases: BTreeMap<ReleaseName, StoredRelease>,
     /// Open orders, as committed.
@@ -58,6 +60,7 @@ impl World {
             ended: None,
             reports: BTreeMap::new(),
             known_bad: KnownBad::default(),
+            assessments: BTreeMap::new(),
             releases: BTreeMap::new(),
             orders: BTreeMap::new(),
             next_rollout: RolloutId(1),
@@ -142,6 +145,7 @@ impl World {
             rollouts: &self.rollouts,
             reports: &self.reports,
             known_bad: &self.known_bad,
+            assessments: &self.assessments,
             permit_requests,
         }
     }

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use wavegate_common::{
-    Command, Generation, HostId, Inventory, Millis, PermitAnswer, PermitDecision, PlanReport,
-    RolloutId, RolloutPhase, Timestamp, WaitingOn,
+    Assessment, ClassAssessment, Command, Digest, Generation, HostId, Inventory, Millis,
+    PermitAnswer, PermitDecision, PlanReport, RolloutId, RolloutPhase, Timestamp, Verdict,
+    WaitingOn,
 };
 use wavegate_core::{KnownBad, Plan, PlanningInput, Policy, Rollout, apply_to, decide};
 
@@ -58,6 +59,7 @@ struct Run<'a> {
     peaks: Vec<u64>,
     dice: Dice,
     known_bad: KnownBad,
+    assessments: BTreeMap<RolloutId, Assessment>,
 }
 
 /// Runs the rollout once.
@@ -113,6 +115,7 @@ impl<'a> Run<'a> {
             restless: true,
             dice: Dice { seed, discount: Millis(setting.tick.0 / 2) },
             known_bad: KnownBad::default(),
+            assessments: BTreeMap::from([(setting.rollout.id, all_well(setting))]),
         }
     }
 
@@ -170,6 +173,7 @@ impl<'a> Run<'a> {
             rollouts: std::slice::from_ref(&self.rollout),
             reports: &self.reports,
             known_bad: &self.known_bad,
+            assessments: &self.assessments,
             permit_requests: &requests,
         })
     }
@@ -253,6 +257,16 @@ impl<'a> Run<'a> {
         let again = again.filter(|at| *at > self.now).min();
         [host, asked, awaited, again].into_iter().flatten().min()
     }
+}
+
+/// The forecast is of a kernel that is as good as the one before.
+fn all_well(setting: &Setting<'_>) -> Assessment {
+    let classes = setting.rollout.classes.iter().map(|class| ClassAssessment {
+        class: class.clone(),
+        verdict: Verdict::Pass,
+        metrics: Vec::new(),
+    });
+    Assessment { at: setting.start, evidence: Digest([0; 32]), classes: classes.collect() }
 }
 
 /// The moment that a reason names, if it is one that time alone brings.

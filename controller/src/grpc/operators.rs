@@ -111,6 +111,15 @@ impl OperatorApi for Service {
         let ask::ApproveRollout { rollout, reason } = ask;
         self.0.change(&by, "rollout.approve", &rollout, &reason, Request::Approve).await
     }
+    async fn accept_classes(
+        &self,
+        by: Who,
+        ask: ask::AcceptClasses,
+    ) -> Result<RolloutView, Status> {
+        let ask::AcceptClasses { rollout, reason, classes } = ask;
+        let request = Request::Accept { classes };
+        self.0.change(&by, "rollout.accept", &rollout, &reason, request).await
+    }
     async fn rollout_history(&self, _: Who, ask: ask::RolloutHistory) -> Result<EventPage, Status> {
         let id = self.0.found(&ask.rollout).await?;
         self.0.history(id, ask.after, ask.limit).await

@@ -35,6 +35,9 @@ pub struct Header {
     pub classes: Vec<HostClass>,
     /// Classes in which nothing begins.
     pub blocked: BTreeMap<u32, String>,
+    /// Classes for which a person answers.
+    #[serde(default)]
+    pub accepted: BTreeMap<u32, String>,
 }
 
 impl From<&Rollout> for Header {
@@ -51,6 +54,7 @@ impl From<&Rollout> for Header {
             waves,
             classes,
             blocked,
+            accepted,
             hosts: _,
             order: _,
         } = rollout;
@@ -65,6 +69,7 @@ impl From<&Rollout> for Header {
             waves: waves.clone(),
             classes: classes.clone(),
             blocked: blocked.clone(),
+            accepted: accepted.clone(),
         }
     }
 }
@@ -82,6 +87,7 @@ impl Header {
             waves,
             classes,
             blocked,
+            accepted,
         } = self;
         Rollout {
             id,
@@ -94,6 +100,7 @@ impl Header {
             waves,
             classes,
             blocked,
+            accepted,
             hosts,
             order: Vec::new(),
         }

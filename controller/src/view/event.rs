@@ -32,6 +32,9 @@ fn words(change: &RolloutChange) -> (&'static str, Option<HostId>, String) {
         RolloutChange::ClassCleared { class: _, name, by, reason } => {
             ("class_cleared", None, format!("{by} lets class {name} try again: {reason}"))
         }
+        RolloutChange::ClassAccepted { class: _, name, by, reason } => {
+            ("class_accepted", None, format!("{by} answers for class {name}: {reason}"))
+        }
         RolloutChange::FailuresAcknowledged { by, reason } => {
             ("failures_acknowledged", None, format!("{by} accepted the failures so far: {reason}"))
         }

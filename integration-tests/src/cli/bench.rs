@@ -61,6 +61,7 @@ pub(super) fn bench(hosts: usize, output: Output) -> anyhow::Result<bool> {
             rollouts: &rollouts,
             reports: &reports,
             known_bad: &known_bad,
+            assessments: &BTreeMap::new(),
             permit_requests: &[],
         };
         let at = Instant::now();

@@ -132,6 +132,7 @@ impl Controller {
             rollouts: &store.rollouts,
             reports: &store.reports,
             known_bad: &store.known_bad,
+            assessments: &store.assessments,
             permit_requests: &self.permits,
         }
     }

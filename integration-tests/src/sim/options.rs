@@ -123,6 +123,7 @@ pub fn spec(name: &str, release: &Release, selector: &str) -> Option<RolloutSpec
         holdback: Share(10_000),
         bake: Millis::mins(8),
         gate: wavegate_common::GateRule::default(),
+        judge: None,
         budgets: Vec::new(),
         windows: Vec::new(),
         method: BootMethod::Auto,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wavegate_common::inventory::Hold;
 use wavegate_common::{
-    Alert, BootId, Generation, HostId, HostReport, PlanReport, RolloutId, Timestamp,
+    Alert, Assessment, BootId, Generation, HostId, HostReport, PlanReport, RolloutId, Timestamp,
 };
 use wavegate_core::{Event, IllegalTransition, KnownBad, Plan, Rollout, apply_to};
 
@@ -21,6 +21,7 @@ pub(super) struct Store {
     pub(super) over: Vec<Rollout>,
     pub(super) reports: BTreeMap<RolloutId, PlanReport>,
     pub(super) known_bad: KnownBad,
+    pub(super) assessments: BTreeMap<RolloutId, Assessment>,
     /// Who holds a host; none once it was let go.
     pub(super) holds: BTreeMap<HostId, Option<Hold>>,
     /// In the order in which they were told.

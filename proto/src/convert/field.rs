@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wavegate_common::id::{BootId, CommandId, Digest, Generation, HostId, Nonce, RolloutId};
+use wavegate_common::judge::MetricName;
 use wavegate_common::kernel::{KernelRelease, ReleaseName};
 use wavegate_common::selector::Selector;
 use wavegate_common::spec::{Share, Wave};
@@ -153,18 +154,24 @@ text_name!(
     HostClass: super::invalid::USUAL,
 );
 
-impl OnWire<String> for Selector {
-    fn read(wire: String, at: &At<'_>) -> Result<Self, Invalid> {
-        if wire.is_empty() {
-            return Err(at.missing());
+/// What is text with a grammar of its own, and never empty.
+macro_rules! parsed {
+    ($($type:ident),*) => { $(
+        impl OnWire<String> for $type {
+            fn read(wire: String, at: &At<'_>) -> Result<Self, Invalid> {
+                if wire.is_empty() {
+                    return Err(at.missing());
+                }
+                let text = String::read(wire, at)?;
+                text.parse().map_err(|error| at.invalid(format!("{error}")))
+            }
+            fn write(&self) -> String {
+                self.to_string()
+            }
         }
-        let text = String::read(wire, at)?;
-        text.parse().map_err(|error| at.invalid(format!("{error}")))
-    }
-    fn write(&self) -> String {
-        self.to_string()
-    }
+    )* };
 }
+parsed!(Selector, MetricName);
 
 /// Opaque bytes: signing requests, pieces of files. Bounded like texts.
 impl OnWire<Vec<u8>> for Vec<u8> {

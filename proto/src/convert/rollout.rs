@@ -14,13 +14,22 @@ use super::invalid::{At, EVIDENCE, HOSTS, Invalid, LONG, NAME, PAGE};
 use super::shape::{choice, enumeration, record, required};
 use crate::wire;
 
-enumeration!(Metric { Lost, FellBack, UnexpectedReboot, HealthChecks, StepFailed, Reports });
+enumeration!(Metric {
+    Lost,
+    FellBack,
+    UnexpectedReboot,
+    HealthChecks,
+    StepFailed,
+    Reports,
+    Performance,
+    Errors,
+});
 choice!(Scope in scope { Rollout, Class(class), Domain(domain) });
 record!(Finding = Finding {
-    metric, class, effect_ppm, interval_ppm, evidence[EVIDENCE], hosts[HOSTS],
+    metric, class, name, effect_ppm, interval_ppm, evidence[EVIDENCE], hosts[HOSTS],
 });
 
-impl OnWire<Option<wire::Interval>> for (u64, u64) {
+impl OnWire<Option<wire::Interval>> for (i64, i64) {
     fn read(wire: Option<wire::Interval>, at: &At<'_>) -> Result<Self, Invalid> {
         let interval = wire.ok_or_else(|| at.missing())?;
         Ok((interval.low, interval.high))

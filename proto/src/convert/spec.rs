@@ -1,5 +1,6 @@
 //! What operators want: the rollout's specification.
 
+use wavegate_common::judge::{Better, JudgeRule, MetricRule};
 use wavegate_common::spec::{
     Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, Waiver,
 };
@@ -34,7 +35,10 @@ impl OnWire<u32> for DayTime {
 record!(Window = Window { days, from, to, zone[NAME] });
 record!(Limits = Limits { drain, boot, verify, soak, order });
 enumeration!(RollbackRule { Manual, OnGateFailure });
+enumeration!(Better { Lower, Higher });
+record!(MetricRule = MetricRule { name, better, min_effect, margin });
+record!(JudgeRule = JudgeRule { metrics, alpha, looks, warm_up, max_wait });
 record!(RolloutSpec = RolloutSpec {
-    name[NAME], release, selector, canary, waves, holdback, bake, gate, budgets, windows, method,
-    limits, rollback,
+    name[NAME], release, selector, canary, waves, holdback, bake, gate, judge, budgets, windows,
+    method, limits, rollback,
 });

@@ -217,6 +217,15 @@ asks! {
         /// Why.
         reason: Reason;
     }
+    /// A person answers for classes, whatever the gate's statistics say of them.
+    AcceptClasses {
+        /// Which rollout.
+        rollout: String, [NAME];
+        /// Why.
+        reason: Reason;
+        /// Which classes.
+        classes: Vec<HostClass>, [USUAL];
+    }
     /// What happened to a rollout, the oldest first.
     RolloutHistory {
         /// Which.

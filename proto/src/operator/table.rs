@@ -32,6 +32,7 @@ macro_rules! calls {
             abort_rollout: AbortRollout => RolloutView, Operator;
             rollback_rollout: RollbackRollout => RolloutView, Operator;
             approve_rollout: ApproveRollout => RolloutView, Operator;
+            accept_classes: AcceptClasses => RolloutView, Operator;
             rollout_history: RolloutHistory => EventPage, Viewer;
             list_audit: ListAudit => AuditPage, Viewer;
             verify_audit: VerifyAudit => AuditCheck, Viewer;

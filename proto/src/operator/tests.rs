@@ -137,6 +137,7 @@ async fn each_role_may_do_what_it_is_for() {
             "abort_rollout",
             "rollback_rollout",
             "approve_rollout",
+            "accept_classes",
         ]
     );
     assert_eq!(more(&operator, &admin), ["add_kernel", "create_token"]);

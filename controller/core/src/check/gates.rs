@@ -125,6 +125,35 @@ fn may_pass(
         out.push(case.breaks(3, format!("wave {wave} is left without a verdict that passes")));
     }
     reported(input, case, wave, out);
+    compared(input, case, wave, out);
+}
+
+/// I9: where comparison was asked for, every class on the new kernel was compared and found as
+/// good, or a person answers for it, or it was stopped.
+fn compared(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec<Violation>) {
+    if case.rollout.spec.judge.is_none() {
+        return;
+    }
+    let says = input.assessments.get(&case.rollout.id);
+    for (name, class) in case.rollout.classes.iter().zip(0u32..) {
+        let excused =
+            case.rollout.blocked.contains_key(&class) || case.rollout.accepted.contains_key(&class);
+        let there = |host: &RolloutHost| {
+            host.class == class
+                && host.wave <= wave
+                && matches!(host.phase, HostPhase::Updated { .. })
+        };
+        if excused || !case.rollout.hosts.iter().any(there) {
+            continue;
+        }
+        let passed = says
+            .and_then(|says| says.classes.iter().find(|known| known.class == *name))
+            .is_some_and(|known| known.verdict == Verdict::Pass);
+        if !passed {
+            let text = format!("wave {wave} is left although class {name} has not passed");
+            out.push(case.breaks(9, text));
+        }
+    }
 }
 
 /// I9: most hosts that were updated have been heard of lately, and there are some.

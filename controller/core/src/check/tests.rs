@@ -37,6 +37,7 @@ fn input<'a>(fleet: &'a Fleet, rollouts: &'a [Rollout]) -> PlanningInput<'a> {
         rollouts,
         reports: &fleet.reports,
         known_bad: &fleet.known_bad,
+        assessments: &fleet.assessments,
         permit_requests: &fleet.requests,
     }
 }

@@ -3,6 +3,7 @@
 use wavegate_common::{FailReason, HostPhase, Metric, Verdict};
 use wavegate_gate::{BadHost, ClassEvidence, WaveEvidence, judge};
 
+use super::assess::compared;
 use super::wait::{can_begin, own_reason};
 use super::work::{Seat, Work};
 use crate::input::PlanningInput;
@@ -14,7 +15,8 @@ pub(super) fn verdict(input: &PlanningInput<'_>, work: &Work<'_>, wave: u16) -> 
         return Verdict::Pass;
     }
     let at_least = work.stored.spec.canary.at_least;
-    judge(&work.stored.spec.gate, at_least, &evidence(input, work, wave))
+    let boots = judge(&work.stored.spec.gate, at_least, &evidence(input, work, wave));
+    compared(input, work, wave, boots)
 }
 
 /// Everything that moved up to this wave. Hosts whose failure a person has acknowledged are out;
@@ -43,7 +45,8 @@ pub(super) fn evidence(input: &PlanningInput<'_>, work: &Work<'_>, wave: u16) ->
         if gone || (harmed && host.acknowledged) || host.wave > wave {
             continue;
         }
-        class.expected += u64::from(host.wave == wave);
+        // Of a class that was stopped no more hosts will come.
+        class.expected += u64::from(host.wave == wave && !work.is_blocked(host.class));
         if let Some(metric) = harm(&host.phase) {
             class.bad.push(BadHost { host: host.host, metric, domains: domains(input, seat) });
         } else if matches!(host.phase, HostPhase::Updated { .. }) {

@@ -7,6 +7,7 @@
 //! 5. [`choose`]: who begins, and why does everybody else not?
 //! 6. [`report`]: say so.
 
+mod assess;
 mod choose;
 mod gate;
 mod judge;

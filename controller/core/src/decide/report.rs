@@ -101,8 +101,8 @@ fn headline(work: &Work<'_>, waits: &Waits, says: Option<&(u16, Verdict)>) -> Op
         }
         RolloutPhase::Baking { until, .. } => {
             let until = super::step::bakes_until(work).unwrap_or(*until);
-            if let Some((wave, Verdict::Extend { missing })) = says {
-                return Some(WaitingOn::GateData { wave: *wave, missing: missing.clone() });
+            if let Some(lacks) = gate_waits(says) {
+                return Some(lacks);
             }
             return Some(WaitingOn::Bake { until });
         }
@@ -112,12 +112,18 @@ fn headline(work: &Work<'_>, waits: &Waits, says: Option<&(u16, Verdict)>) -> Op
     if work.seats.iter().any(|seat| moves(&seat.host().phase)) {
         return None;
     }
-    most_common(work, waits).or_else(|| match says {
-        Some((wave, Verdict::Extend { missing })) => {
+    most_common(work, waits).or_else(|| gate_waits(says))
+}
+
+/// What the gate itself waits for: data, or a person where data will not help.
+fn gate_waits(says: Option<&(u16, Verdict)>) -> Option<WaitingOn> {
+    match says? {
+        (wave, Verdict::Extend { missing }) => {
             Some(WaitingOn::GateData { wave: *wave, missing: missing.clone() })
         }
-        _ => None,
-    })
+        (_, Verdict::Inconclusive { why }) => Some(WaitingOn::Approval { to: why.clone() }),
+        (_, Verdict::Pass | Verdict::Fail { .. }) => None,
+    }
 }
 
 fn moves(phase: &HostPhase) -> bool {

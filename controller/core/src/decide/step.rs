@@ -1,10 +1,13 @@
 //! Where the rollout goes next.
 
+use std::collections::BTreeSet;
+
 use wavegate_common::{
-    AbortReason, Alert, AlertKind, ExcludeReason, HostPhase, Metric, PauseReason, RollbackRule,
-    RolloutHost, RolloutPhase, Scope, Timestamp, Verdict,
+    AbortReason, Alert, AlertKind, ExcludeReason, Finding, HostPhase, Metric, PauseReason,
+    RollbackRule, RolloutHost, RolloutPhase, Scope, Timestamp, Verdict,
 };
 
+use super::assess::findings_of;
 use super::gate::verdict;
 use super::sight::Sight;
 use super::work::Work;
@@ -22,7 +25,31 @@ pub(super) fn step(
 ) -> Option<(u16, Verdict)> {
     let wave = gate_wave(&work.phase)?;
     let says = verdict(input, work, wave);
+    if work.phase.open_wave().is_some()
+        && let Some(left) = stopped_classes_left(work)
+    {
+        pause_for(input, work, wave, &left, alerts);
+        return Some((wave, says));
+    }
     match (&work.phase.clone(), &says) {
+        // What is worse in one class by comparison says nothing of the others: they go on.
+        (
+            RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
+            Verdict::Fail { scope, findings },
+        ) if findings.iter().all(|finding| finding.metric.is_compared()) => {
+            block_classes(work, &Scope::Rollout, findings);
+            match stopped_classes_left(work) {
+                Some(left) => pause_for(input, work, wave, &left, alerts),
+                None => {
+                    let reason = PauseReason::Gate {
+                        wave,
+                        scope: scope.clone(),
+                        findings: findings.clone(),
+                    };
+                    alerts.push(gate_alert(work, wave, scope, &reason));
+                }
+            }
+        }
         (
             RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
             Verdict::Fail { scope, findings },
@@ -52,6 +79,43 @@ pub(super) fn step(
         _ => {}
     }
     Some((wave, says))
+}
+
+/// Classes that were stopped, if hosts of theirs are all that is left to move.
+fn stopped_classes_left(work: &Work<'_>) -> Option<Vec<u32>> {
+    work.stored.spec.judge.as_ref()?;
+    let mut left = BTreeSet::new();
+    for host in work.seats.iter().map(super::work::Seat::host) {
+        if host.phase.is_settled() || host.phase == HostPhase::Lost {
+            continue;
+        }
+        if !work.is_blocked(host.class) || in_flight(&host.phase) {
+            return None;
+        }
+        left.insert(host.class);
+    }
+    (!left.is_empty()).then(|| left.into_iter().collect())
+}
+
+/// Everybody else is through: a person must say what becomes of the classes that were stopped.
+fn pause_for(
+    input: &PlanningInput<'_>,
+    work: &mut Work<'_>,
+    wave: u16,
+    classes: &[u32],
+    alerts: &mut Vec<Alert>,
+) {
+    let findings: Vec<Finding> =
+        classes.iter().flat_map(|class| findings_of(input, work, *class)).collect();
+    let scope = match classes {
+        [one] => work.stored.classes.get(*one as usize).cloned().map(Scope::Class),
+        _ => None,
+    };
+    let scope = scope.unwrap_or(Scope::Rollout);
+    let reason = PauseReason::Gate { wave, scope: scope.clone(), findings };
+    alerts.push(gate_alert(work, wave, &scope, &reason));
+    let resume_to = Box::new(work.phase.clone());
+    work.go(RolloutPhase::Paused { resume_to, reason });
 }
 
 /// What a pause, an abort or a rollback brings about once hosts have come to rest.

@@ -163,6 +163,7 @@ pub fn prepare(proposal: &Proposal<'_>) -> Result<Prepared, PrepareError> {
         waves: shapes,
         classes,
         blocked: BTreeMap::new(),
+        accepted: BTreeMap::new(),
         hosts,
         order: Vec::new(),
     }

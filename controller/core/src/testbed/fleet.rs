@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wavegate_common::{
-    Action, BootCause, BootId, BootMethod, BootRecord, Command, Facts, Generation, Health,
-    HealthState, HostId, HostReport, Inventory, KernelRelease, Millis, PermitDecision,
+    Action, Assessment, BootCause, BootId, BootMethod, BootRecord, Command, Facts, Generation,
+    Health, HealthState, HostId, HostReport, Inventory, KernelRelease, Millis, PermitDecision,
     PermitRequest, Release, ReleaseSource, RolloutId, RolloutPhase, RolloutSpec, Timestamp,
     Transaction, TransactionStep, WaitingOn,
 };
@@ -26,6 +26,7 @@ pub(crate) struct Fleet {
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) reports: BTreeMap<RolloutId, wavegate_common::PlanReport>,
     pub(crate) known_bad: KnownBad,
+    pub(crate) assessments: BTreeMap<RolloutId, Assessment>,
     pub(crate) requests: Vec<PermitRequest>,
     pub(crate) events: Vec<Event>,
     /// Hosts that do not report any more.
@@ -62,6 +63,7 @@ impl Fleet {
             rollouts: vec![],
             reports: BTreeMap::new(),
             known_bad: KnownBad::default(),
+            assessments: BTreeMap::new(),
             requests: vec![],
             events: vec![],
             silent: BTreeSet::new(),
@@ -123,6 +125,7 @@ impl Fleet {
             rollouts: &open,
             reports: &self.reports,
             known_bad: &self.known_bad,
+            assessments: &self.assessments,
             permit_requests: &self.requests,
         };
         let plan = decide(&input);

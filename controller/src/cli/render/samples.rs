@@ -65,6 +65,7 @@ fn finding() -> Finding {
     Finding {
         metric: Metric::FellBack,
         class: Some(CLASS.into()),
+        name: None,
         effect_ppm: 1_000_000,
         interval_ppm: (25_000, 1_000_000),
         evidence: format!("1 of 1 hosts of {CLASS} did not come up on the new kernel"),

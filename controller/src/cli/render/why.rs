@@ -61,19 +61,24 @@ fn evidence(out: &mut String, findings: &[Finding], paint: Paint) {
     for finding in findings {
         let _ = writeln!(out, "  {}", wrap(&finding.evidence, 2));
         let (low, high) = finding.interval_ppm;
-        let _ = writeln!(
-            out,
-            "  {} of the hosts that moved; between {} and {} at 95 % confidence",
-            percent(finding.effect_ppm),
-            percent(low),
-            percent(high)
-        );
+        let (effect, low, high) = (percent(finding.effect_ppm), percent(low), percent(high));
+        let _ = if finding.metric.is_compared() {
+            let name = finding.name.as_ref().map_or("it", |name| name.as_str());
+            writeln!(out, "  {name} changed by {effect}; between {low} and {high}")
+        } else {
+            writeln!(
+                out,
+                "  {effect} of the hosts that moved; between {low} and {high} at 95 % confidence"
+            )
+        };
     }
 }
 
 /// Millionths as a percentage with one digit.
-fn percent(ppm: u64) -> String {
-    format!("{}.{} %", ppm / 10_000, ppm % 10_000 / 1_000)
+fn percent(ppm: i64) -> String {
+    let sign = if ppm < 0 { "-" } else { "" };
+    let ppm = ppm.unsigned_abs();
+    format!("{sign}{}.{} %", ppm / 10_000, ppm % 10_000 / 1_000)
 }
 
 fn harmed(out: &mut String, harmed: &[HarmedHost], paint: Paint) {

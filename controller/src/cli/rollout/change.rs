@@ -1,10 +1,10 @@
-//! `wavegate rollout pause|resume|abort|rollback|approve`.
+//! `wavegate rollout pause|resume|abort|rollback|approve|accept`.
 
 use clap::Args;
 use wavegate_common::HostClass;
 use wavegate_common::view::RolloutView;
 use wavegate_proto::operator::ask::{
-    AbortRollout, ApproveRollout, PauseRollout, ResumeRollout, RollbackRollout,
+    AbortRollout, AcceptClasses, ApproveRollout, PauseRollout, ResumeRollout, RollbackRollout,
 };
 
 use crate::cli::client::reason;
@@ -32,6 +32,16 @@ pub struct Resume {
     /// Without it such classes stay out
     #[arg(long, value_name = "CLASS")]
     retry_class: Vec<String>,
+}
+
+/// For which classes of a rollout you answer.
+#[derive(Debug, Args)]
+pub struct Accept {
+    #[command(flatten)]
+    change: Change,
+    /// A class that goes on whatever the gate's statistics say of it; may be repeated
+    #[arg(long, value_name = "CLASS", required = true)]
+    class: Vec<String>,
 }
 
 /// What to do with a rollout.
@@ -78,6 +88,19 @@ pub(super) async fn resume(args: &Resume, session: &Session) -> Result<Exit, Fai
     let mut client = session.client().await?;
     let view = client.calls.resume_rollout(&ask).await.map_err(|status| {
         client.failed(format!("rollout {} does not go on", args.change.rollout), &status)
+    })?;
+    show(&view, session)
+}
+
+pub(super) async fn accept(args: &Accept, session: &Session) -> Result<Exit, Failure> {
+    let ask = AcceptClasses {
+        rollout: args.change.rollout.clone(),
+        reason: reason(&args.change.reason.reason)?,
+        classes: args.class.iter().map(|class| HostClass::from(class.as_str())).collect(),
+    };
+    let mut client = session.client().await?;
+    let view = client.calls.accept_classes(&ask).await.map_err(|status| {
+        client.failed(format!("nothing was accepted in rollout {}", args.change.rollout), &status)
     })?;
     show(&view, session)
 }

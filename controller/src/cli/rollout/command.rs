@@ -32,6 +32,8 @@ pub enum Command {
     Rollback(change::Change),
     /// Say yes to a rollout that needs a second person
     Approve(change::Change),
+    /// Answer for a class that cannot be told, or that was stopped by a false alarm
+    Accept(change::Accept),
     /// List what happened to a rollout
     History(history::History),
 }
@@ -56,6 +58,7 @@ pub(in crate::cli) fn run(command: &Command, session: &Session) -> Result<Exit, 
         Command::Abort(args) => session.block_on(change::run(Verb::Abort, args, session)),
         Command::Rollback(args) => session.block_on(change::run(Verb::Rollback, args, session)),
         Command::Approve(args) => session.block_on(change::run(Verb::Approve, args, session)),
+        Command::Accept(args) => session.block_on(change::accept(args, session)),
         Command::History(args) => session.block_on(history::run(args, session)),
     }
 }

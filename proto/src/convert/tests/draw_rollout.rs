@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use wavegate_common::judge::{Better, JudgeRule, MetricName, MetricRule};
 use wavegate_common::plan::{HostWait, PlanReport, WaveReport};
 use wavegate_common::rollout::{
     AbortReason, ExcludeReason, FailReason, HostPhase, PauseReason, RolloutPhase, Scope,
@@ -37,15 +38,41 @@ pub(super) fn finding() -> BoxedStrategy<Finding> {
         Metric::HealthChecks,
         Metric::StepFailed,
         Metric::Reports,
+        Metric::Performance,
+        Metric::Errors,
     ]);
-    (metric, option::of(class()), any::<u64>(), any::<(u64, u64)>(), text(), vec(host(), 0..3))
-        .prop_map(|(metric, class, effect_ppm, interval_ppm, evidence, hosts)| Finding {
+    let effect = (any::<i64>(), any::<(i64, i64)>());
+    (metric, option::of(class()), option::of(metric_name()), effect, text(), vec(host(), 0..3))
+        .prop_map(|(metric, class, name, (effect_ppm, interval_ppm), evidence, hosts)| Finding {
             metric,
             class,
+            name,
             effect_ppm,
             interval_ppm,
             evidence,
             hosts,
+        })
+        .boxed()
+}
+
+fn metric_name() -> BoxedStrategy<MetricName> {
+    let names = vec!["io.read_latency/p99", "signal/checkout", "suite/fio-read"];
+    select(names).prop_map(|name| name.parse().unwrap()).boxed()
+}
+
+fn judge_rule() -> BoxedStrategy<JudgeRule> {
+    let better = select(vec![Better::Lower, Better::Higher]);
+    let metric =
+        (metric_name(), better, share(), share()).prop_map(|(name, better, min_effect, margin)| {
+            MetricRule { name, better, min_effect, margin }
+        });
+    (vec(metric, 0..3), share(), vec(any::<u32>(), 0..4), span(), span())
+        .prop_map(|(metrics, alpha, looks, warm_up, max_wait)| JudgeRule {
+            metrics,
+            alpha,
+            looks,
+            warm_up,
+            max_wait,
         })
         .boxed()
 }
@@ -260,11 +287,11 @@ pub(super) fn spec() -> BoxedStrategy<RolloutSpec> {
     let rollback = select(vec![RollbackRule::Manual, RollbackRule::OnGateFailure]);
     let what = (word(), word(), selector);
     let pace = (vec(share().prop_map(Wave), 0..4), share(), span());
-    let rules = (canary, gate, vec(budget(), 0..3), vec(window(), 0..3));
+    let rules = (canary, gate, option::of(judge_rule()), vec(budget(), 0..3), vec(window(), 0..3));
     (what, pace, rules, (method(), limits(), rollback))
         .prop_map(|((name, release, selector), pace, rules, (method, limits, rollback))| {
             let (waves, holdback, bake) = pace;
-            let (canary, gate, budgets, windows) = rules;
+            let (canary, gate, judge, budgets, windows) = rules;
             RolloutSpec {
                 name,
                 release: release.into(),
@@ -274,6 +301,7 @@ pub(super) fn spec() -> BoxedStrategy<RolloutSpec> {
                 holdback,
                 bake,
                 gate,
+                judge,
                 budgets,
                 windows,
                 method,

@@ -1,4 +1,4 @@
-//! Tests of decisions on a fleet that obeys.
+//! Rollouts from their beginning to their end.
 
 use wavegate_common::{HostId, Millis, PauseReason, RolloutPhase, Scope};
 

@@ -1,0 +1,4 @@
+//! Tests of decisions on a fleet that obeys.
+
+mod assess;
+mod flow;
