@@ -6,5 +6,6 @@
 
 pub mod boot;
 pub mod interval;
+pub mod perf;
 
 pub use boot::{BadHost, ClassEvidence, WaveEvidence, judge};
