@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use wavegate_common::order::host_order;
 use wavegate_common::spec::Share;
 use wavegate_common::{
-    Action, BootOrder, Command, Digest, Direction, FailReason, HostClass, HostId, OpenOrder,
-    OrderKind, Precondition, Release, RolloutHost, RolloutId, RolloutPhase, RolloutSpec, Timestamp,
+    Action, BootOrder, Command, Digest, Direction, FailReason, HostClass, HostId, HostPhase,
+    OpenOrder, OrderKind, Precondition, Release, RolloutHost, RolloutId, RolloutPhase, RolloutSpec,
+    Timestamp,
 };
 
 use crate::event::{Event, HostChange, RolloutChange};
@@ -76,6 +77,13 @@ impl Rollout {
     pub fn host(&self, id: HostId) -> Option<&RolloutHost> {
         let at = self.hosts.binary_search_by_key(&id, |host| host.host).ok()?;
         self.hosts.get(at)
+    }
+
+    /// Whether hosts of a later wave take part.
+    #[must_use]
+    pub fn has_hosts_after(&self, wave: u16) -> bool {
+        let part = |host: &RolloutHost| !matches!(host.phase, HostPhase::Excluded { .. });
+        self.hosts.iter().any(|host| host.wave > wave && part(host))
     }
 
     /// The class of a host.

@@ -5,6 +5,7 @@
 //! thresholds of the specification.
 
 pub mod boot;
+pub mod fleet;
 pub mod interval;
 pub mod perf;
 

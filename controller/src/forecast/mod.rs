@@ -4,7 +4,6 @@
 //! but take sampled times. Nothing fails in a forecast: it says how long the rollout takes if the
 //! kernel is good. It does not learn from past rollouts yet.
 
-mod host;
 mod run;
 mod summary;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use wavegate_common::{
 };
 use wavegate_core::{KnownBad, Plan, PlanningInput, Policy, Rollout, apply_to, decide};
 
-use super::host::{Dice, ForecastHost};
+use wavegate_simfleet::{LightHost, Steps};
 
 /// A forecast gives up after so many plans; a rollout that needs more is not worth waiting for.
 const PLANS: u32 = 4_000;
@@ -48,7 +48,7 @@ struct Run<'a> {
     setting: &'a Setting<'a>,
     rollout: Rollout,
     inventory: Inventory,
-    hosts: BTreeMap<HostId, ForecastHost>,
+    hosts: BTreeMap<HostId, LightHost>,
     reports: BTreeMap<RolloutId, PlanReport>,
     generation: Generation,
     now: Timestamp,
@@ -57,7 +57,7 @@ struct Run<'a> {
     /// The last plan changed something.
     restless: bool,
     peaks: Vec<u64>,
-    dice: Dice,
+    steps: Steps,
     known_bad: KnownBad,
     assessments: BTreeMap<RolloutId, Assessment>,
 }
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
             .iter()
             .filter_map(|host| {
                 let report = setting.inventory.get(host.host)?.report.as_ref()?;
-                Some((host.host, ForecastHost::new((**report).clone())))
+                Some((host.host, LightHost::new((**report).clone())))
             })
             .collect();
         Self {
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
             due: BinaryHeap::new(),
             asking: Vec::new(),
             restless: true,
-            dice: Dice { seed, discount: Millis(setting.tick.0 / 2) },
+            steps: Steps { seed, discount: Millis(setting.tick.0 / 2) },
             known_bad: KnownBad::default(),
             assessments: BTreeMap::from([(setting.rollout.id, all_well(setting))]),
         }
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
             else {
                 continue;
             };
-            host.finish(self.now, self.dice);
+            host.finish(self.now, self.steps);
             if host.permit_request().is_some() {
                 self.asking.push(id);
             }
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
         let requests: Vec<_> = self
             .asking
             .iter()
-            .filter_map(|id| self.hosts.get(id).and_then(ForecastHost::permit_request))
+            .filter_map(|id| self.hosts.get(id).and_then(LightHost::permit_request))
             .collect();
         decide(&PlanningInput {
             now: self.now,
@@ -195,9 +195,9 @@ impl<'a> Run<'a> {
     }
 
     fn order(&mut self, command: &Command) {
-        let (now, dice) = (self.now, self.dice);
+        let (now, steps) = (self.now, self.steps);
         let Some(host) = self.hosts.get_mut(&command.host) else { return };
-        if host.order(command, now, dice) {
+        if host.order(command, now, steps) {
             self.schedule(command.host);
             self.tell(command.host);
         }
@@ -209,14 +209,14 @@ impl<'a> Run<'a> {
         }
         let limits = &self.setting.rollout.spec.limits;
         if let Some(host) = self.hosts.get_mut(&answer.host) {
-            host.permit(self.now, limits, self.dice);
+            host.permit(self.now, limits, self.steps);
         }
         self.asking.retain(|id| *id != answer.host);
         self.schedule(answer.host);
     }
 
     fn schedule(&mut self, id: HostId) {
-        if let Some(at) = self.hosts.get(&id).and_then(ForecastHost::done_at) {
+        if let Some(at) = self.hosts.get(&id).and_then(LightHost::done_at) {
             self.due.push(Reverse((at, id)));
         }
     }

@@ -4,7 +4,6 @@ use wavegate_common::spec::Limits;
 use wavegate_common::{FailureDomain, Inventory, Millis, Timestamp};
 use wavegate_core::{Policy, Prepared};
 
-use super::host::usual;
 use super::run::{Outcome, Setting, run};
 
 /// Hosts times plans over all runs: bounds the work, so that a plan of a large fleet is not kept
@@ -58,7 +57,7 @@ pub fn forecast(
 /// The time between plans: a fraction of what a host takes from one end to the other, a larger
 /// one for fleets whose plans cost more.
 fn tick(limits: &Limits, hosts: u64) -> Millis {
-    let once = usual(limits);
+    let once = wavegate_simfleet::usual_span(limits);
     let parts = match hosts {
         0..=1_000 => 10,
         1_001..=2_500 => 5,

@@ -1,6 +1,7 @@
 //! What can be typed, and which command it leads to.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -59,6 +60,28 @@ enum Command {
         /// Only this guard.
         #[arg(long)]
         guard: Option<String>,
+    },
+    /// Run whole rollouts with measured noise, half of them with one bad class, and count how
+    /// often the gate is right. Needs the public measurements named in `src/judge/noise.rs`.
+    Judge {
+        /// Rollouts.
+        #[arg(long, default_value_t = 500)]
+        rollouts: u64,
+        /// Machines.
+        #[arg(long, default_value_t = 5_000)]
+        hosts: usize,
+        /// The first seed; even seeds are clean.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// The folder with `disks-2009.csv.xz`, `cpus-capped.csv.xz` and `failures-lanl.csv.xz`.
+        #[arg(long, env = "WAVEGATE_GATE_DATA", default_value = "../shared/data/gate")]
+        data: PathBuf,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value = "text")]
+        output: Output,
+        /// Threads; as many as there are cores if 0.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
     },
     /// Measure one pass of the planner over a fleet in the middle of a rollout.
     BenchPlanner {
@@ -127,6 +150,9 @@ pub fn main() -> ExitCode {
         Command::Repl => super::repl::repl(),
         Command::Sabotage { output, seeds, guard } => {
             super::sabotage::sabotage(seeds, guard.as_deref(), output)
+        }
+        Command::Judge { rollouts, hosts, seed, data, output, threads } => {
+            super::judge::judge(rollouts, hosts, seed, &data, output, threads)
         }
         Command::BenchPlanner { hosts, output } => super::bench::bench(hosts, output),
         Command::Replay { seed, size, until, why } => {

@@ -78,7 +78,7 @@ pub(super) fn bench(hosts: usize, output: Output) -> anyhow::Result<bool> {
 }
 
 /// A report of every host.
-fn put_all(
+pub(super) fn put_all(
     inventory: &mut Inventory,
     fleet: &Fleet,
     policy: &Policy,

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod bench;
+mod judge;
 mod repl;
 mod replay;
 mod run;

@@ -1,7 +1,7 @@
 //! What the gate's statistics mean for the gate of a wave. They are computed outside, from stored
 //! evidence, because they cost more than a pass may; what follows from them is decided here.
 
-use wavegate_common::{Assessment, Finding, HostClass, Scope, Verdict};
+use wavegate_common::{Assessment, Finding, HostClass, RolloutPhase, Scope, Verdict};
 
 use super::work::{Seat, Work};
 use crate::input::PlanningInput;
@@ -15,10 +15,8 @@ pub(super) fn compared(
     wave: u16,
     boots: Verdict,
 ) -> Verdict {
-    if work.stored.spec.judge.is_none() || matches!(boots, Verdict::Fail { .. }) {
-        return boots;
-    }
-    if !on(Guard::Assessment) {
+    let Some(rule) = &work.stored.spec.judge else { return boots };
+    if matches!(boots, Verdict::Fail { .. }) || !on(Guard::Assessment) {
         return boots;
     }
     let assessment = input.assessments.get(&work.stored.id);
@@ -27,10 +25,21 @@ pub(super) fn compared(
     if !findings.is_empty() {
         return Verdict::Fail { scope: scope(&findings), findings };
     }
-    if boots != Verdict::Pass {
+    // What is measured after a boot takes time to come: the wave bakes meanwhile.
+    let RolloutPhase::Baking { until, .. } = &work.phase else { return boots };
+    // Once the last host has moved there is nobody left to compare with, and nobody to protect.
+    if boots != Verdict::Pass || !work.stored.has_hosts_after(wave) {
         return boots;
     }
-    undecided(&open, assessment).unwrap_or(Verdict::Pass)
+    let waited = input.now > until.after(rule.max_wait);
+    match undecided(&open, assessment) {
+        Some(Verdict::Extend { missing }) if waited => {
+            let why = format!("{missing}; it has been waited for {}", rule.max_wait);
+            Verdict::Inconclusive { why }
+        }
+        Some(verdict) => verdict,
+        None => Verdict::Pass,
+    }
 }
 
 /// Classes with hosts on the new kernel whose verdict counts: not blocked, and nobody has

@@ -1,4 +1,4 @@
-//! A host of a forecast: it does what it is told, after a sampled time.
+//! A host without an agent, for forecasts and whole rollouts by the hundred: it does what it is told, after a sampled time.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ const CHECKS: Millis = Millis::secs(5);
 const CONFIRM: Millis = Millis::secs(2);
 
 /// About what a host takes from its first order to its last, if it boots by kexec.
-pub(super) fn usual(limits: &Limits) -> Millis {
+#[must_use]
+pub fn usual_span(limits: &Limits) -> Millis {
     let steps = [
         STAGE.0.min(limits.order.0 / 3),
         DRAIN.0.min(limits.drain.0 / 3),
@@ -31,14 +32,14 @@ pub(super) fn usual(limits: &Limits) -> Millis {
 
 /// Where times come from: the same seed gives the same times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dice {
+pub struct Steps {
     /// Of this run.
-    pub(super) seed: u64,
+    pub seed: u64,
     /// Taken off every step: what waiting for the next tick adds on average.
-    pub(super) discount: Millis,
+    pub discount: Millis,
 }
 
-impl Dice {
+impl Steps {
     /// A time around `median`, skewed as such times are: rarely much shorter, at times a good
     /// deal longer, never more than `most`.
     fn span(self, host: HostId, step: u8, median: Millis, most: Millis) -> Millis {
@@ -67,7 +68,7 @@ enum Doing {
 
 /// One simulated host.
 #[derive(Debug, Clone)]
-pub(super) struct ForecastHost {
+pub struct LightHost {
     report: HostReport,
     doing: Doing,
     done_at: Option<Timestamp>,
@@ -75,24 +76,24 @@ pub(super) struct ForecastHost {
     boots: u128,
 }
 
-impl ForecastHost {
+impl LightHost {
     /// As it reported last.
-    pub(super) fn new(report: HostReport) -> Self {
+    pub fn new(report: HostReport) -> Self {
         Self { report, doing: Doing::Nothing, done_at: None, last_command: None, boots: 0 }
     }
 
     /// When it is done with what it does, if it does something that ends by itself.
-    pub(super) fn done_at(&self) -> Option<Timestamp> {
+    pub fn done_at(&self) -> Option<Timestamp> {
         self.done_at
     }
 
     /// The report of this moment.
-    pub(super) fn report(&self) -> Arc<HostReport> {
+    pub fn report(&self) -> Arc<HostReport> {
         Arc::new(self.report.clone())
     }
 
     /// The question it asks, if it waits for a permit.
-    pub(super) fn permit_request(&self) -> Option<PermitRequest> {
+    pub fn permit_request(&self) -> Option<PermitRequest> {
         let Doing::AskingPermit(command, _) = &self.doing else { return None };
         Some(PermitRequest {
             host: self.report.host,
@@ -103,7 +104,7 @@ impl ForecastHost {
     }
 
     /// An order came. Says whether the report changed.
-    pub(super) fn order(&mut self, command: &Command, now: Timestamp, dice: Dice) -> bool {
+    pub fn order(&mut self, command: &Command, now: Timestamp, steps: Steps) -> bool {
         if self.last_command == Some(command.id) {
             return false;
         }
@@ -112,13 +113,13 @@ impl ForecastHost {
         let (target, step, doing, span) = match &command.action {
             Action::Stage { release } => {
                 let most = Millis(command.precondition.ttl.0 / 3);
-                let span = dice.span(self.report.host, 0, STAGE, most);
+                let span = steps.span(self.report.host, 0, STAGE, most);
                 let doing = Doing::Staging(command.id);
                 (release.kernel.clone(), TransactionStep::Staging, doing, span)
             }
             Action::Activate(order) => {
                 let most = Millis(order.drain_timeout.0 / 3);
-                let span = dice.span(self.report.host, 1, DRAIN, most);
+                let span = steps.span(self.report.host, 1, DRAIN, most);
                 let step = TransactionStep::Draining { waiting: None };
                 let doing = Doing::Draining(command.id, order.clone());
                 (order.release.kernel.clone(), step, doing, span)
@@ -140,7 +141,7 @@ impl ForecastHost {
     }
 
     /// The permit came.
-    pub(super) fn permit(&mut self, now: Timestamp, limits: &Limits, dice: Dice) {
+    pub fn permit(&mut self, now: Timestamp, limits: &Limits, steps: Steps) {
         let Doing::AskingPermit(command, order) = &self.doing else { return };
         let kexec = match order.method {
             BootMethod::Kexec => true,
@@ -148,14 +149,14 @@ impl ForecastHost {
             BootMethod::Firmware => false,
         };
         let median = if kexec { KEXEC } else { FIRMWARE };
-        let span = dice.span(self.report.host, 2, median, Millis(limits.boot.0 / 2));
+        let span = steps.span(self.report.host, 2, median, Millis(limits.boot.0 / 2));
         let (command, order) = (*command, order.clone());
         self.doing = Doing::Rebooting(command, order);
         self.done_at = Some(now.after(span));
     }
 
     /// What it did is done. The report has changed.
-    pub(super) fn finish(&mut self, now: Timestamp, dice: Dice) {
+    pub fn finish(&mut self, now: Timestamp, steps: Steps) {
         self.done_at = None;
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Nothing => {}
@@ -175,7 +176,7 @@ impl ForecastHost {
             Doing::AskingPermit(command, order) => {
                 self.doing = Doing::AskingPermit(command, order);
             }
-            Doing::Rebooting(command, order) => self.come_back(command, order, now, dice),
+            Doing::Rebooting(command, order) => self.come_back(command, order, now, steps),
             Doing::Checking(command) => {
                 let target = self.target();
                 self.say(command, target, TransactionStep::Verified);
@@ -188,7 +189,7 @@ impl ForecastHost {
         }
     }
 
-    fn come_back(&mut self, command: CommandId, order: BootOrder, now: Timestamp, dice: Dice) {
+    fn come_back(&mut self, command: CommandId, order: BootOrder, now: Timestamp, steps: Steps) {
         self.boots += 1;
         let method = match order.method {
             BootMethod::Auto => BootMethod::Firmware,
@@ -202,7 +203,7 @@ impl ForecastHost {
         };
         self.say(command, order.release.kernel, TransactionStep::Trial);
         let soak = Millis(order.soak.0 + CHECKS.0.min(order.soak.0 / 4));
-        let span = Millis(soak.0.saturating_sub(dice.discount.0));
+        let span = Millis(soak.0.saturating_sub(steps.discount.0));
         self.doing = Doing::Checking(command);
         self.done_at = Some(now.after(span));
     }

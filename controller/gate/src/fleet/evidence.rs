@@ -1,0 +1,71 @@
+//! What is known of the hosts of a rollout when it is judged.
+
+use serde::{Deserialize, Serialize};
+use wavegate_common::{Digest, HostClass, HostId, JudgeRule, Timestamp};
+
+/// Which kernel a host runs, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// The new one. The number grows with the time it was confirmed.
+    Moved(u64),
+    /// The old one, left alone.
+    Control,
+    /// The old one, into which it was rebooted like a canary.
+    Placebo,
+}
+
+/// One number of a host on the old kernel, and the same on the kernel it runs now, against what
+/// its class showed at the same times. In the unit of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// On the old kernel.
+    pub before: f64,
+    /// Since.
+    pub after: f64,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostMeasures {
+    /// Which.
+    pub host: HostId,
+    /// What was done to it.
+    pub arm: Arm,
+    /// One entry per metric of the rule, in its order; none where nothing was measured.
+    pub values: Vec<Option<Pair>>,
+}
+
+/// One class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassMeasures {
+    /// Which.
+    pub class: HostClass,
+    /// Hosts of it that may still move. None are left when a class has only canaries.
+    pub open: u64,
+    /// Its hosts, sorted.
+    pub hosts: Vec<HostMeasures>,
+}
+
+/// All that is looked at, with how it is looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// When it was gathered.
+    pub at: Timestamp,
+    /// The seed of the rollout: ties of the sequential test follow from it.
+    pub seed: u64,
+    /// The frozen rule.
+    pub rule: JudgeRule,
+    /// Every class of the rollout, also those of which nothing has moved: the chance of error is
+    /// shared by all of them from the start.
+    pub classes: Vec<ClassMeasures>,
+}
+
+impl Evidence {
+    /// Stands for everything but the time: equal evidence gives an equal assessment.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let Self { at: _, seed, rule, classes } = self;
+        Digest::of(&serde_json::to_vec(&(seed, rule, classes)).unwrap_or_default())
+    }
+}
