@@ -51,6 +51,17 @@ impl Health {
         Self { state, checks }
     }
 
+    /// The check by which an agent says that the workload stays away because the last order to
+    /// change kernels failed.
+    pub const PARKED: &str = "parked";
+
+    /// Whether nothing fails but that: another order may well mend the host.
+    #[must_use]
+    pub fn is_parked_only(&self) -> bool {
+        let mut failed = self.checks.iter().filter(|check| !check.ok).peekable();
+        failed.peek().is_some() && failed.all(|check| check.name == Self::PARKED)
+    }
+
     /// Names of the checks that failed, with commas.
     #[must_use]
     pub fn failed(&self) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{FailureDomain, HostClass, Labels};
 use crate::id::{BootId, HostId};
 use crate::report::HostReport;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// Index of a class in its inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,12 +150,14 @@ impl Inventory {
         record.report = Some(report);
     }
 
-    /// A sign of life that says nothing new.
+    /// A sign of life that says nothing new. It outranks one that is dated more than a minute
+    /// later: the clock that dated that has been put back since.
     pub fn seen(&mut self, id: HostId, at: Timestamp) {
         if let Ok(place) = self.position(id)
             && let Some(record) = self.hosts.get_mut(place)
         {
-            record.last_seen = record.last_seen.max(Some(at));
+            let ahead = record.last_seen.is_some_and(|seen| seen > at.after(Millis::mins(1)));
+            record.last_seen = if ahead { Some(at) } else { record.last_seen.max(Some(at)) };
         }
     }
 

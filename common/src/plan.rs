@@ -101,6 +101,8 @@ pub enum AlertKind {
     GateClosed,
     /// Hosts did not come back.
     HostsLost,
+    /// Hosts have said nothing for longer than a reboot may take.
+    HostsSilent,
     /// Most of the fleet, or of a failure domain, is out of sight.
     OutOfSight,
     /// A plan broke an invariant.

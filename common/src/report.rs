@@ -181,6 +181,12 @@ impl HostReport {
         parked || self.is_under_way()
     }
 
+    /// How far the agent's transaction has come if it is about this kernel.
+    #[must_use]
+    pub fn step_toward(&self, kernel: &KernelRelease) -> Option<&TransactionStep> {
+        self.transaction.as_ref().filter(|t| t.target == *kernel).map(|t| &t.step)
+    }
+
     /// Whether the agent's transaction is this order.
     #[must_use]
     pub fn step_of(&self, command: CommandId) -> Option<&TransactionStep> {

@@ -38,6 +38,12 @@ impl<P: Power> Actuator<P> {
             Some(id) if !loader.no_default().is_empty() => id,
             Some(_) | None => loader.set_default(&self.tree, kernel)?,
         };
+        // A one-shot entry that the firmware could not clear would start this kernel once more,
+        // even after a later order has gone back from it.
+        let loader = BootLoader::find(&self.tree)?;
+        if loader.armed(&self.tree)?.is_some() {
+            loader.disarm(&self.tree)?;
+        }
         remember::forget_trial(&self.tree)?;
         Ok(entry)
     }

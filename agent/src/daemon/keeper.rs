@@ -263,6 +263,7 @@ mod tests {
             generation: Generation(0),
             guard: guard.iter().map(|reason| (*reason).to_owned()).collect(),
             workload_away: false,
+            parked: false,
         };
         compose(&host, status, &Surroundings::default())
     }

@@ -139,6 +139,7 @@ mod tests {
             generation: Generation(0),
             guard: vec![long; 500],
             workload_away: false,
+            parked: false,
         };
         let report = compose(&host, status, &seen);
         assert!(serde_json::to_vec(&report).unwrap().len() < 1 << 20);

@@ -1,6 +1,6 @@
 //! What may be left out of a long ledger without the machine noticing.
 //!
-//! It needs: the highest generation; the last boot and its cause; the last order; the last two
+//! It needs: the highest generation, and the orders of it that were refused; the last boot and its cause; the last order; the last two
 //! orders that led to a switch, because the gap between reboots and the one way back follow from
 //! them; and for a week the bare fact that a switch was begun for an order.
 
@@ -32,6 +32,8 @@ pub fn compact(records: &[Record]) -> Vec<Record> {
     let seen = highest.map(|generation| Record::Seen { generation });
     let stays = |(index, record): &(usize, &Record)| match record {
         Record::Seen { .. } => false,
+        // Older ones are refused for their generation.
+        Record::Refused { generation, .. } => Some(*generation) == highest,
         Record::Boot { .. } => boots.contains(index),
         Record::Cause { cause: BootCause::FellBack { command, .. }, .. } => {
             kept.contains(command) || Some(*index) == last_cause
@@ -80,7 +82,7 @@ fn begins(record: &Record, kept: &BTreeSet<CommandId>) -> bool {
 
 fn generation(record: &Record) -> Option<Generation> {
     match record {
-        Record::Seen { generation } => Some(*generation),
+        Record::Seen { generation } | Record::Refused { generation, .. } => Some(*generation),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use wavegate_common::{
 use super::io::Effect;
 use super::record::Record;
 use super::sabotage::{self, Guard};
-use super::state::{Held, Machine, Work};
+use super::state::{Book, Held, Machine, Work};
 
 /// Why an order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,25 +114,39 @@ impl Machine {
         }
     }
 
-    /// An accepted order raises the fence before anything else is done for it.
+    /// An accepted order raises the fence before anything else is done for it. One that would not
+    /// outlive this agent is none.
     pub(super) fn see(&mut self, generation: Generation, out: &mut Vec<Effect>) {
-        if generation > self.history.seen {
+        if generation > self.history.seen && self.book == Book::Sound {
             self.append(Record::Seen { generation }, out);
         }
     }
 
     /// Says no, so that the controller learns of it: as the state of that order, unless this
     /// would hide what the controller must know more urgently.
+    ///
+    /// What is outdated stays so. A reason of this moment goes away, and a late copy of the order
+    /// could then be begun without the place that its refusal has given back: so it is written
+    /// down first, and where nothing can be written the controller waits for its answer.
     pub(super) fn refuse(&mut self, command: &Command, refusal: &Refusal, out: &mut Vec<Effect>) {
         let reason = refusal.reason().to_owned();
         out.push(Effect::Log(format!("order {} refused: {reason}", command.id)));
-        if self.may_show(refusal) {
-            self.work = Work::Settled(Some(Transaction {
-                command: command.id,
-                target: target_of(&command.action).unwrap_or(&self.boot.kernel).clone(),
-                step: TransactionStep::Aborted { reason },
-            }));
+        if !self.may_show(refusal) {
+            return;
         }
+        let passes = matches!(refusal, Refusal::NotHere(_));
+        if passes && matches!(command.action, Action::Activate(_)) {
+            if self.book != Book::Sound {
+                return;
+            }
+            let (command, generation) = (command.id, command.generation);
+            self.append(Record::Refused { command, generation }, out);
+        }
+        self.work = Work::Settled(Some(Transaction {
+            command: command.id,
+            target: target_of(&command.action).unwrap_or(&self.boot.kernel).clone(),
+            step: TransactionStep::Aborted { reason },
+        }));
     }
 
     fn may_show(&self, refusal: &Refusal) -> bool {

@@ -145,6 +145,8 @@ pub(super) struct History {
     pub(super) owed: Option<CommandId>,
     /// Orders that ended without one.
     ended: BTreeSet<CommandId>,
+    /// The order that was refused last.
+    pub(super) refused: Option<CommandId>,
 }
 
 impl History {
@@ -157,6 +159,7 @@ impl History {
             switched: BTreeSet::new(),
             owed: None,
             ended: BTreeSet::new(),
+            refused: None,
         };
         for record in records {
             history.apply(record);
@@ -174,6 +177,18 @@ impl History {
         sabotage::on(Guard::OneSwitchPerCommand) && self.switched.contains(&command)
     }
 
+    /// Whether the last order to change kernels has left the workload away for good.
+    pub(super) fn is_parked(&self) -> bool {
+        let last = match &self.chapter {
+            Chapter::Move(last) | Chapter::Staging { before: Some(last), .. } => last,
+            Chapter::Empty | Chapter::Staging { before: None, .. } => return false,
+        };
+        let Stage::Over(_, TransactionStep::Failed { step, .. }) = &last.stage else {
+            return false;
+        };
+        stays_drained(*step)
+    }
+
     /// The order to change kernels that the last records are about.
     pub(super) fn current_move(&self) -> Option<&Move> {
         match &self.chapter {
@@ -188,6 +203,11 @@ impl History {
             Record::Cause { cause, .. } => self.cause(cause),
             Record::Rested { .. } => self.recent = None,
             Record::Seen { generation } => self.seen = self.seen.max(*generation),
+            Record::Refused { command, generation } => {
+                self.seen = self.seen.max(*generation);
+                self.ended.insert(*command);
+                self.refused = Some(*command);
+            }
             Record::StageBegun { command, release, .. } => {
                 let (command, release) = (*command, release.clone());
                 let before = self.take_move();

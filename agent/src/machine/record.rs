@@ -24,6 +24,14 @@ pub enum Record {
         /// Which.
         generation: Generation,
     },
+    /// An order to change kernels was refused. A late copy of it must not be begun after the
+    /// controller has heard so, and given its place to another.
+    Refused {
+        /// The order.
+        command: CommandId,
+        /// Its generation: what is older is refused from here on.
+        generation: Generation,
+    },
     /// An order to stage was accepted.
     StageBegun {
         /// The order.

@@ -23,6 +23,10 @@ impl Machine {
         }
         match &self.work {
             Work::Staging { .. } | Work::Leaving(_) => self.abort("cancelled", out),
+            // Without a ledger the fence does not outlive this agent, and a late copy might.
+            Work::Settled(_) if self.book != Book::Sound => {
+                out.push(Effect::Log("the ledger cannot hold that it was cancelled".to_owned()));
+            }
             // The order to be cancelled never came, or was refused: say so, and that it will not
             // be begun any more, for the fence is higher now.
             Work::Settled(_) => {
@@ -161,6 +165,10 @@ impl Machine {
             Work::Switching(order) => self.abort_order(&order, reason, out),
             Work::Reverting(order) => self.park(&order, reason.to_owned(), out),
             Work::Confirming { order, .. } => self.work = Work::Verified(order),
+            // A refusal that was not written down is not told.
+            Work::Settled(Some(last)) if Some(last.command) == self.history.refused => {
+                self.work = Work::Settled(None);
+            }
             Work::Settled(_) | Work::Trial(_) | Work::Verified(_) => {}
         }
         out.push(Effect::Report);

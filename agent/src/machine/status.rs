@@ -22,6 +22,8 @@ pub struct Status {
     pub guard: Vec<String>,
     /// An order has ended, and the workload that it took away is not back yet.
     pub workload_away: bool,
+    /// It stays away until another order has proved a kernel here, whatever was staged since.
+    pub parked: bool,
 }
 
 impl Status {
@@ -29,14 +31,13 @@ impl Status {
     /// its work, whatever its checks say: it counts against budgets until the hooks are through.
     #[must_use]
     pub fn health(&self, seen: &Health) -> Health {
-        if !self.workload_away {
-            return seen.clone();
-        }
-        let away = CheckResult {
-            name: "workload".to_owned(),
-            ok: false,
-            detail: "was taken away and is not back yet".to_owned(),
+        let (name, detail) = match (self.workload_away, self.parked) {
+            (true, _) => ("workload", "was taken away and is not back yet"),
+            (false, true) => (Health::PARKED, "its workload stays away: the last order failed"),
+            (false, false) => return seen.clone(),
         };
+        let (name, detail) = (name.to_owned(), detail.to_owned());
+        let away = CheckResult { name, ok: false, detail };
         Health::of(seen.checks.iter().cloned().chain([away]).collect())
     }
 }
@@ -53,6 +54,8 @@ impl Machine {
             // Behind a hole in the ledger nobody knows whether the workload was taken away.
             workload_away: self.book == Book::Damaged
                 || (matches!(self.work, Work::Settled(_)) && self.undrain != Undrain::NotNeeded),
+            parked: matches!(self.work, Work::Settled(_) | Work::Staging { .. })
+                && self.history.is_parked(),
         }
     }
 

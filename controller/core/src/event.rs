@@ -138,6 +138,14 @@ pub enum HostChange {
         /// The new boot.
         boot: BootId,
     },
+    /// Its dates are later than they can be: a clock was ahead when they were written, and is not
+    /// any more. What is measured from them is measured from now.
+    Redated {
+        /// A reboot ends by then.
+        deadline: Timestamp,
+        /// The next attempt may begin then.
+        not_before: Timestamp,
+    },
     /// It went wrong.
     Failed {
         /// Where.
@@ -176,6 +184,7 @@ impl HostChange {
             Self::ConfirmOrdered { .. } => "confirm_ordered",
             Self::Confirmed => "confirmed",
             Self::Rebooted { .. } => "rebooted",
+            Self::Redated { .. } => "redated",
             Self::Failed { .. } => "failed",
             Self::Lost => "lost",
             Self::Excluded { .. } => "excluded",

@@ -7,8 +7,8 @@ use wavegate_common::order::host_order;
 use wavegate_common::spec::Share;
 use wavegate_common::{
     Action, BootOrder, Command, Digest, Direction, FailReason, HostClass, HostId, HostPhase,
-    OpenOrder, OrderKind, Precondition, Release, RolloutHost, RolloutId, RolloutPhase, RolloutSpec,
-    Timestamp,
+    KernelRelease, OpenOrder, OrderKind, Precondition, Release, RolloutHost, RolloutId,
+    RolloutPhase, RolloutSpec, Timestamp,
 };
 
 use crate::event::{Event, HostChange, RolloutChange};
@@ -98,6 +98,15 @@ impl Rollout {
         match (host.direction, &host.came_from) {
             (Direction::Back, Some(kernel)) => Release::installed(kernel.clone()),
             (Direction::Back, None) | (Direction::Forward, _) => self.release.clone(),
+        }
+    }
+
+    /// The name of that kernel.
+    #[must_use]
+    pub fn target_kernel<'a>(&'a self, host: &'a RolloutHost) -> &'a KernelRelease {
+        match (host.direction, &host.came_from) {
+            (Direction::Back, Some(kernel)) => kernel,
+            (Direction::Back, None) | (Direction::Forward, _) => &self.release.kernel,
         }
     }
 

@@ -74,6 +74,7 @@ fn host_words(change: &HostChange) -> String {
         HostChange::Rebooted { .. } => {
             "was rebooted in order by somebody else, into the same kernel".to_owned()
         }
+        HostChange::Redated { .. } => "dated anew: the clock had been ahead".to_owned(),
         HostChange::Failed { step, reason } => format!("failed at step {step}: {reason}"),
         HostChange::Lost => "did not come back in time".to_owned(),
         HostChange::Excluded { reason } => format!("takes no part: {reason}"),

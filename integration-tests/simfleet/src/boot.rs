@@ -137,8 +137,17 @@ impl SimHost {
         ordered: Option<(CommandId, KernelRelease)>,
         out: &mut Vec<HostOutput>,
     ) {
-        let kernel = self.one_shot.take().unwrap_or_else(|| self.default.clone());
+        let kernel = self.next_entry().unwrap_or_else(|| self.default.clone());
         self.begin_boot(at, kernel, BootMethod::Firmware, evidence, ordered, out);
+    }
+
+    /// The one-shot entry, which is used up unless it sticks.
+    fn next_entry(&mut self) -> Option<KernelRelease> {
+        if self.one_shot.is_some() && self.faults.sticky_entry > 0 {
+            self.faults.sticky_entry -= 1;
+            return self.one_shot.clone();
+        }
+        self.one_shot.take()
     }
 
     fn begin_boot(

@@ -51,6 +51,9 @@ pub enum Fault {
     RotLedger,
     /// The next time the agent starts, its first look around takes this long.
     BlindStart(Millis),
+    /// The firmware cannot clear a one-shot boot entry (a GRUB environment block that it cannot
+    /// write, a full NVRAM): the next so many times it takes one, the entry stays set.
+    StickyEntry(u32),
     /// The agent dies while it writes its next ledger record: this share of the record, in
     /// percent, is on the disk. At 100 it is whole and only what should follow is lost.
     TearNextAppend(u8),

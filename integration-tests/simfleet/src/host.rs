@@ -116,6 +116,7 @@ pub(crate) struct Faults {
     pub(crate) drain_fails: Option<String>,
     pub(crate) stage_fails: Option<String>,
     pub(crate) blind_start: Millis,
+    pub(crate) sticky_entry: u32,
 }
 
 impl SimHost {
@@ -267,6 +268,7 @@ impl SimHost {
             Fault::StageFails(what) => self.faults.stage_fails = what,
             Fault::DiskFull(full) => self.disk.full = full,
             Fault::BlindStart(span) => self.faults.blind_start = span,
+            Fault::StickyEntry(times) => self.faults.sticky_entry = times,
             Fault::NewLedger => {
                 self.disk = Disk::default();
                 self.generation = Generation(0);

@@ -135,9 +135,9 @@ impl SimHost {
     /// A record is durable: what it promises is true from now on.
     pub(crate) fn wrote(&mut self, record: &Record, out: &mut Vec<HostOutput>) {
         let truth = match record {
-            Record::Seen { generation } => {
-                self.generation = *generation;
-                Truth::Generation(*generation)
+            Record::Seen { generation } | Record::Refused { generation, .. } => {
+                self.generation = self.generation.max(*generation);
+                Truth::Generation(self.generation)
             }
             Record::ActivateBegun { command, rollout, .. }
             | Record::StageBegun { command, rollout, .. } => {
@@ -240,6 +240,7 @@ impl SimHost {
         let Some(kernel) = kernel else {
             return Err("nothing was to be confirmed".to_owned());
         };
+        self.one_shot = None;
         if self.default != kernel {
             self.default = kernel.clone();
             out.push(HostOutput::Truth(Truth::Defaulted(kernel)));

@@ -25,6 +25,8 @@ pub struct Batch {
     pub steps: u64,
     /// Of the lowest seed with one.
     pub first_violation: Option<FirstViolation>,
+    /// Every seed with one.
+    pub violating_seeds: Vec<u64>,
 }
 
 /// A broken invariant and how to see it again.
@@ -83,6 +85,11 @@ pub fn run_seeds(
         hash: format!("{hash:016x}"),
         simulated_host_hours: done.len() as u64 * first.hosts as u64 * hours,
         steps: done.iter().map(|(_, _, steps, _)| *steps).sum(),
+        violating_seeds: done
+            .iter()
+            .filter(|(.., violation)| violation.is_some())
+            .map(|(seed, ..)| *seed)
+            .collect(),
         first_violation: done.into_iter().find_map(|(.., violation)| violation),
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Controller {
     pub(super) permits: Vec<PermitRequest>,
     pub(super) pass: Pass,
     pub(super) drive_at: Option<Moment>,
+    /// When the plan in work was made, in true time.
+    pub(super) planned_at: Moment,
     sent: BTreeMap<CommandId, Moment>,
     read_to: usize,
 }
@@ -58,6 +60,7 @@ impl Controller {
             permits: Vec::new(),
             pass: Pass::Idle,
             drive_at: None,
+            planned_at: Moment(0),
             sent: BTreeMap::new(),
             read_to: 0,
         }
@@ -108,6 +111,12 @@ impl Controller {
         for (host, hold) in &store.holds {
             self.inventory.set_hold(*host, hold.clone());
         }
+    }
+
+    /// Whether this report is what it knows of the host.
+    pub(super) fn holds(&self, report: &Arc<HostReport>) -> bool {
+        let known = self.inventory.get(report.host).and_then(|record| record.report.as_ref());
+        known.is_some_and(|known| Arc::ptr_eq(known, report))
     }
 
     /// A report came in over one of its own streams.

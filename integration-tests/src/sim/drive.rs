@@ -5,6 +5,7 @@ use wavegate_common::{Alert, ControllerMessage, HostId, Millis};
 use wavegate_core::{Plan, RolloutChange, check, decide};
 
 use super::controller::{Pass, Running};
+use super::invariants::Instants;
 use super::step::{Step, Word};
 use super::store::NotCommitted;
 use super::world::World;
@@ -25,17 +26,17 @@ impl World {
                 if self.dies_here(at) {
                     return;
                 }
-                let policy = &self.options.policy;
-                if let Some(controller) = self.controllers.get_mut(at) {
-                    if new {
-                        controller.take_in(&report, self.now, policy);
-                    } else {
-                        controller.inventory.seen(report.host, wall);
-                    }
+                let Some(controller) = self.controllers.get_mut(at) else { return };
+                if new {
+                    controller.take_in(&report, self.now, &self.options.policy);
+                } else if !controller.holds(&report) {
+                    return; // Old news says nothing of how the host is now.
                 }
+                controller.inventory.seen(report.host, wall);
                 if let Some(seat) = self.seats.get_mut(host as usize) {
                     seat.heard = Some(self.now);
                 }
+                self.judge.told(host, &report, self.now);
                 if self.store.lift(generation) {
                     self.say(None, || format!("controller {at}: a host has seen {generation}"));
                 }
@@ -98,6 +99,9 @@ impl World {
             || plan.reports.iter().any(|report| {
                 self.store.reports.get(&report.rollout).is_none_or(|old| !old.same_as(report))
             });
+        if let Some(controller) = self.controllers.get_mut(at) {
+            controller.planned_at = now;
+        }
         if news {
             self.go_on(at, Pass::Planned(Box::new(plan)));
         } else {
@@ -158,7 +162,13 @@ impl World {
         if self.dies_here(at) {
             return;
         }
-        self.judge.before_commit(&self.seats, &self.store, &plan.events, self.now);
+        let planned = self.controllers.get(at).map_or(self.now, |c| c.planned_at);
+        self.judge.before_commit(
+            &self.seats,
+            &self.store,
+            &plan.events,
+            Instants { planned, now: self.now },
+        );
         match self.store.commit(&plan) {
             Ok(()) => {}
             Err(NotCommitted::Outrun) => return self.nudge(at, Millis(20)),
@@ -169,7 +179,7 @@ impl World {
         if !plan.events.is_empty() {
             self.progress = self.now;
         }
-        self.judge.committed(&self.seats, &self.store, &plan, self.now);
+        self.judge.committed(&self.seats, &self.store, &plan, Instants { planned, now: self.now });
         self.tell(at, &plan);
         if let Some(controller) = self.controllers.get_mut(at) {
             controller.permits.clear();

@@ -39,6 +39,8 @@ pub(super) enum FaultStep {
     RotLedger,
     /// A random host complains about something.
     Complain,
+    /// A random host's firmware cannot clear its next one-shot entry.
+    StickyEntry,
     /// The host has nothing to complain of any more.
     Content(u32, Fault),
 }
@@ -60,6 +62,7 @@ impl World {
             (counts.restores, F::Copy),
             (counts.rotten_ledgers, F::RotLedger),
             (counts.complaints, F::Complain),
+            (counts.sticky_entries, F::StickyEntry),
         ];
         let mut dice = self.dice.fork(31);
         let latest = self.options.heal_at.0;
@@ -106,10 +109,11 @@ impl World {
             F::ControllerClock => {
                 let at = self.some_place(&mut dice);
                 let by = jump(&mut dice);
-                self.judge.clock_jumped();
                 if let Some(controller) = self.controllers.get_mut(at) {
                     controller.clock_offset = by;
                 }
+                let differ = self.controllers.iter().any(|c| c.clock_offset != by);
+                self.judge.clock_leapt(differ, self.now);
                 self.say(None, || format!("clock of controller {at} is wrong by {by} ms"));
             }
             F::Kill => {
@@ -124,6 +128,10 @@ impl World {
                 self.rotten.push(host);
             }
             F::Complain => self.complain(host, &mut dice),
+            F::StickyEntry => {
+                let times = u32::try_from(dice.between(1, 3)).unwrap_or(1);
+                self.host_event(host, HostEvent::Fault(Fault::StickyEntry(times)));
+            }
             F::Content(host, fault) => {
                 // An agent whose ledger could not be written starts anew to find it mended.
                 let restart = fault == Fault::DiskFull(false);
@@ -173,7 +181,7 @@ impl World {
 
     fn copy_store(&mut self, dice: &mut Dice) {
         self.say(None, || "a copy of the database is taken".to_owned());
-        self.copy = Some(Box::new(self.store.clone()));
+        self.copy_database();
         let span = Millis::secs(dice.between(60, 3_000));
         let latest = self.options.heal_at.since(self.now);
         self.later(span.min(latest), Step::Fault(FaultStep::Restore));
@@ -186,7 +194,7 @@ impl World {
             self.stop_controller(at);
         }
         self.store = *copy;
-        self.judge.restored(&self.store.rollouts, self.now);
+        self.judge.restored(&self.seats, &self.store, self.now);
         for at in 0..self.controllers.len() {
             self.start_later(at, Millis::secs(5));
         }
@@ -225,7 +233,10 @@ impl World {
         }
         for at in 0..1 {
             if let Some(controller) = self.controllers.get_mut(at) {
-                controller.clock_offset = 0;
+                if controller.clock_offset != 0 {
+                    controller.clock_offset = 0;
+                    self.judge.clock_leapt(false, self.now);
+                }
                 if let Running::Frozen(_) = controller.state {
                     controller.state = Running::Up;
                 }
@@ -248,6 +259,7 @@ impl World {
             Fault::DrainFails(None),
             Fault::StageFails(None),
             Fault::DiskFull(false),
+            Fault::StickyEntry(0),
         ];
         for host in 0..self.seats.len() as u32 {
             for fault in &fine {

@@ -72,6 +72,10 @@ impl World {
             let event = HostEvent::Fault(Fault::TearNextAppend(100));
             self.later(Millis(1), Step::Host(host, event));
         }
+        if self.ambushes() {
+            let event = HostEvent::Fault(Fault::StickyEntry(1));
+            self.later(Millis(1), Step::Host(host, event));
+        }
     }
 
     /// The new kernel fails its checks: the agent may die between its ledger and the way back.

@@ -126,8 +126,8 @@ impl World {
         }
     }
 
-    /// A heartbeat of every connected agent. If the controller does not hold the agent's current
-    /// report, it asks for it.
+    /// A heartbeat of every connected agent. It counts if the controller holds the agent's current
+    /// report; if it does not, it asks for it.
     pub(super) fn sweep(&mut self) {
         self.later(self.options.heartbeat, Step::Sweep);
         self.judge.away_too_long(self.now);
@@ -138,13 +138,12 @@ impl World {
             if !controller.is_up() || self.network.is_cut(at) {
                 continue;
             }
-            let id = seat.host.profile().id;
-            let wall = controller.wall(self.now);
-            controller.inventory.seen(id, wall);
-            seat.heard = Some(self.now);
             let Some(report) = seat.host.report() else { continue };
-            let known = controller.inventory.get(id).and_then(|record| record.report.as_ref());
-            if !known.is_some_and(|known| Arc::ptr_eq(known, report)) {
+            if controller.holds(report) {
+                let wall = controller.wall(self.now);
+                controller.inventory.seen(report.host, wall);
+                seat.heard = Some(self.now);
+            } else {
                 let word = Word::Report(Arc::clone(report));
                 self.send_up(at, &word);
             }

@@ -78,6 +78,8 @@ pub struct FaultCounts {
     pub rotten_ledgers: u32,
     /// Hosts whose checks, hooks, disks or guards complain for a while.
     pub complaints: u32,
+    /// Hosts whose firmware cannot clear its one-shot boot entry.
+    pub sticky_entries: u32,
 }
 
 /// A rollout that somebody will apply.
@@ -178,6 +180,7 @@ impl Options {
         options.faults.torn_writes += 60;
         options.faults.rotten_ledgers += 4;
         options.faults.complaints += 30;
+        options.faults.sticky_entries += 40;
         options.faults.agent_crashes += 20;
         options.faults.wide_partitions += 1;
         options
@@ -240,6 +243,7 @@ fn faults(dice: &mut Dice) -> FaultCounts {
         restores: rare(dice, 200_000, 1),
         rotten_ledgers: rare(dice, 150_000, 3),
         complaints: rare(dice, 500_000, 20),
+        sticky_entries: rare(&mut dice.fork(7), 300_000, 40),
     }
 }
 

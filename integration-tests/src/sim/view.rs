@@ -103,6 +103,7 @@ impl World {
     /// Takes a copy of the database.
     pub fn copy_database(&mut self) {
         self.copy = Some(Box::new(self.store.clone()));
+        self.judge.copied(self.now);
     }
 
     /// Puts the copy in the database's place; the controllers start anew.

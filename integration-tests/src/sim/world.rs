@@ -11,7 +11,7 @@ use wavegate_simfleet::{
 
 use super::controller::Controller;
 use super::faults::FaultStep;
-use super::invariants::{Judge, Violation};
+use super::invariants::{Instants, Judge, Violation};
 use super::network::Network;
 use super::operator::OperatorStep;
 use super::options::{Breadth, Options};
@@ -149,7 +149,7 @@ impl World {
         let latest = Moment(self.options.end.0.saturating_mul(3));
         while fine
             && self.now < latest
-            && self.judge.is_restless(&self.seats, &self.store)
+            && self.judge.is_restless(&self.seats, &self.store, self.now)
             && self.now.since(self.progress) < STANDSTILL
         {
             fine = self.run_until(self.now.after(Millis::mins(10)));
@@ -223,7 +223,8 @@ impl World {
 
     /// Commits events of a person.
     pub(super) fn commit_events(&mut self, events: &[Event]) -> Result<(), String> {
-        self.judge.before_commit(&self.seats, &self.store, events, self.now);
+        let at = Instants { planned: self.now, now: self.now };
+        self.judge.before_commit(&self.seats, &self.store, events, at);
         match self.store.commit_events(events) {
             Ok(()) => Ok(()),
             Err(NotCommitted::Outrun) => Err("another plan was committed in between".to_owned()),

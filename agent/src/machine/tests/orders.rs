@@ -3,6 +3,7 @@
 use wavegate_common::{Action, BootId, Command, Generation, HostId, Millis, TransactionStep};
 
 use super::bench::{Bench, NEW, OLD, boot_order, is_aborted, release};
+use crate::ledger::compact;
 use crate::machine::{Done, DrainOutcome, Effect, Input, MachineConfig, Record};
 
 #[test]
@@ -158,8 +159,47 @@ fn a_reason_on_the_host_refuses_the_order_before_anything_is_drained() {
     bench.seen.guard = vec!["hold file /etc/wavegate/hold".to_owned()];
     bench.look();
     assert_eq!(bench.status().guard, bench.seen.guard);
-    assert_eq!(bench.activate(1), []);
+    assert!(is_refused(&bench.activate(1)));
     assert!(is_aborted(&bench.step(), "hold file"));
+}
+
+fn is_refused(effects: &[Effect]) -> bool {
+    matches!(effects, [Effect::Append(Record::Refused { .. })])
+}
+
+#[test]
+fn a_late_copy_of_a_refused_order_is_not_begun_when_the_reason_has_gone() {
+    let mut bench = Bench::new();
+    bench.seen.guard = vec!["hold file /etc/wavegate/hold".to_owned()];
+    bench.look();
+    let copy = bench.order(1, Action::Activate(boot_order()));
+    assert!(is_refused(&bench.send(copy.clone())));
+    bench.seen.guard.clear();
+    bench.look();
+    assert_eq!(bench.send(copy.clone()), []);
+    bench.restart();
+    assert_eq!(bench.send(copy.clone()), []);
+    bench.disk = compact(&bench.disk);
+    bench.restart();
+    assert_eq!(bench.send(copy.clone()), []);
+    // Older ones are behind the fence, and what is new is begun.
+    let mut older = bench.order(2, Action::Activate(boot_order()));
+    older.generation = Generation(4);
+    assert_eq!(bench.send(older), []);
+    assert!(matches!(bench.activate(3).last(), Some(Effect::Drain { .. })));
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_answered() {
+    let mut bench = Bench::new();
+    bench.seen.guard = vec!["hold file /etc/wavegate/hold".to_owned()];
+    bench.look();
+    assert!(is_refused(&bench.activate(1)));
+    bench.acts(Input::LedgerFailed("no space left on device".into()));
+    assert_eq!(bench.status().transaction, None, "the refusal did not become durable");
+    assert_eq!(bench.activate(2), []);
+    assert_eq!(bench.cancel(3), []);
+    assert_eq!(bench.status().transaction, None);
 }
 
 #[test]
@@ -170,8 +210,8 @@ fn observe_mode_and_a_ledger_with_a_hole_refuse_everything_and_say_so() {
     holed.restart();
     for (mut bench, words) in [(Bench::with(observing), "observe"), (holed, "hole")] {
         assert!(bench.status().guard.iter().any(|reason| reason.contains(words)));
-        assert_eq!(bench.activate(1), []);
-        assert!(is_aborted(&bench.step(), words));
+        bench.activate(1);
+        assert!(!bench.log.iter().any(|effect| matches!(effect, Effect::Drain { .. })));
         let stage = bench.order(2, Action::Stage { release: release(NEW) });
         assert_eq!(bench.send(stage), []);
         assert!(is_aborted(&bench.step(), words));

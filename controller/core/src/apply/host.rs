@@ -45,7 +45,11 @@ pub(crate) fn change_host(
             }
         }
         HostChange::CancelOrdered { order } => {
-            expect(matches!(host.phase, P::Draining { .. } | P::Staging { .. }), host)?;
+            let away = matches!(
+                host.phase,
+                P::Staging { .. } | P::Draining { .. } | P::Rebooting { .. } | P::Lost
+            );
+            expect(away, host)?;
             open(host, order, OrderKind::Cancel)?;
         }
         HostChange::StoodDown { reason, not_before } => stand_down(host, reason, *not_before)?,
@@ -75,13 +79,14 @@ pub(crate) fn change_host(
             *boot = *new;
         }
         HostChange::Failed { step, reason } => {
-            expect(!matches!(host.phase, P::Pending | P::Excluded { .. }), host)?;
+            expect(!matches!(host.phase, P::Excluded { .. }), host)?;
             fail(host, *step, reason.clone());
         }
         HostChange::Lost => {
             expect(matches!(host.phase, P::Rebooting { .. } | P::Verifying { .. }), host)?;
             host.phase = P::Lost;
         }
+        HostChange::Redated { deadline, not_before } => redate(host, at, *deadline, *not_before)?,
         HostChange::Excluded { reason } => {
             expect(!matches!(host.phase, P::Excluded { .. } | P::Rebooting { .. }), host)?;
             host.order = None;
@@ -172,6 +177,30 @@ fn start_over(host: &mut RolloutHost) {
     host.direction = Direction::Forward;
     host.acknowledged = false;
     host.phase = HostPhase::Pending;
+}
+
+/// Takes what is dated later than it can be as of now.
+fn redate(
+    host: &mut RolloutHost,
+    now: Timestamp,
+    latest: Timestamp,
+    soonest: Timestamp,
+) -> Result<(), String> {
+    use HostPhase as P;
+    let waits = host.not_before.is_some_and(|until| until > soonest);
+    let (date, bound) = match &mut host.phase {
+        P::Staging { since } | P::Draining { since } | P::Verifying { since, .. } => (since, now),
+        P::Updated { at, .. } => (at, now),
+        P::Rebooting { deadline, .. } => (deadline, latest),
+        _ if waits => {
+            host.not_before = Some(soonest);
+            return Ok(());
+        }
+        _ => return Err(wrong(host)),
+    };
+    *date = (*date).min(bound);
+    host.not_before = host.not_before.min(Some(soonest));
+    Ok(())
 }
 
 fn open(host: &mut RolloutHost, order: &OpenOrder, kind: OrderKind) -> Result<(), String> {

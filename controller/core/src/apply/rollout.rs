@@ -102,6 +102,8 @@ pub(crate) fn apply_phase(from: &RolloutPhase, to: &RolloutPhase) -> Result<(), 
         (P::Canary, P::Baking { wave: 0, .. }) => true,
         (P::Canary, P::Rolling { wave }) => *wave >= 1,
         (P::Rolling { wave }, P::Baking { wave: baked, .. }) => wave == baked,
+        // It is watched anew when the clock that dated its end was ahead.
+        (P::Baking { wave, .. }, P::Baking { wave: same, .. }) => wave == same,
         (P::Baking { wave, .. }, P::Rolling { wave: next }) => next > wave,
         (P::Baking { .. } | P::Canary, P::Succeeded) => true,
         (P::Canary | P::Rolling { .. } | P::Baking { .. }, P::RollingBack) => true,

@@ -62,6 +62,7 @@ fn changes() -> Vec<HostChange> {
         HostChange::ConfirmOrdered { order: order(OrderKind::Confirm) },
         HostChange::Confirmed,
         HostChange::Rebooted { boot: BootId(3) },
+        HostChange::Redated { deadline: Timestamp(2), not_before: Timestamp(2) },
         HostChange::Failed { step: FailStep::Boot, reason: failure() },
         HostChange::Lost,
         HostChange::Excluded { reason: ExcludeReason::Ended },
@@ -70,19 +71,23 @@ fn changes() -> Vec<HostChange> {
 }
 
 /// For each change: its name and the phases in which it may happen.
-const TABLE: [(&str, &str); 15] = [
+const TABLE: [(&str, &str); 16] = [
     ("stage_ordered", "pending"),
     ("staged", "staging"),
     ("activate_ordered", "staged"),
     ("activate_ordered back", "draining verifying updated failed"),
-    ("cancel_ordered", "staging draining"),
+    ("cancel_ordered", "staging draining rebooting lost"),
     ("stood_down", "staging draining rebooting lost"),
     ("permitted", "draining"),
     ("came_back", "pending staging staged draining rebooting lost"),
     ("confirm_ordered", "verifying"),
     ("confirmed", "verifying"),
     ("rebooted", "updated"),
-    ("failed", "staging staged draining rebooting verifying updated rolled_back failed lost"),
+    ("redated", "staging draining rebooting verifying updated"),
+    (
+        "failed",
+        "pending staging staged draining rebooting verifying updated rolled_back failed lost",
+    ),
     ("lost", "rebooting verifying"),
     ("excluded", "pending staging staged draining verifying updated rolled_back failed lost"),
     ("retried", "failed"),
@@ -136,6 +141,8 @@ fn phases_follow_each_other_in_one_order_only() {
         (canary.clone(), baking(1), false),
         (baking(0), rolling(1), true),
         (baking(1), rolling(1), false),
+        (baking(1), baking(1), true),
+        (baking(1), baking(2), false),
         (rolling(1), baking(1), true),
         (rolling(1), rolling(2), false),
         (rolling(1), RolloutPhase::Succeeded, false),

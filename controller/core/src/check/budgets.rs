@@ -94,7 +94,10 @@ fn tally(
 
 fn is_down(input: &PlanningInput<'_>, away: &BTreeSet<HostId>, record: &HostRecord) -> bool {
     let silent = match record.last_seen {
-        Some(seen) => seen.after(input.policy.stale_after) < input.now,
+        Some(seen) => {
+            let past = seen.after(input.policy.stale_after) < input.now;
+            past || seen > input.now.after(input.policy.stale_after)
+        }
         None => true,
     };
     let ill = record

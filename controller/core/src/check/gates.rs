@@ -175,8 +175,10 @@ fn reported(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec
         if there && host.wave <= wave {
             updated += 1;
             let seen = input.inventory.get(host.host).and_then(|record| record.last_seen);
-            let age = seen.map(|seen| input.now.since(seen));
-            heard += u64::from(age.is_some_and(|age| age <= input.policy.stale_after));
+            let stale_after = input.policy.stale_after;
+            heard += u64::from(seen.is_some_and(|seen| {
+                seen <= input.now.after(stale_after) && input.now <= seen.after(stale_after)
+            }));
         }
     }
     let needed = case.rollout.spec.gate.reporting.of(updated);

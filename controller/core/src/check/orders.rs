@@ -54,7 +54,11 @@ fn has_evidence(input: &PlanningInput<'_>, case: &Case<'_>, id: HostId) -> bool 
         )
     });
     let overdue = matches!(host.phase, HostPhase::Verifying { .. });
-    moved || ended || overdue
+    // It has seen the word to give up, and so refuses whatever is older than that.
+    let fenced = host.order.as_ref().is_some_and(|order| {
+        order.kind == OrderKind::Cancel && order.generation <= report.generation
+    });
+    moved || ended || overdue || fenced
 }
 
 /// At most one order per host, to hosts of open rollouts, never newer than this plan.

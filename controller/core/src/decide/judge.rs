@@ -2,10 +2,11 @@
 //! report shows it to be.
 
 use wavegate_common::{
-    BootCause, Direction, ExcludeReason, FailReason, FailStep, HealthState, HostPhase, HostReport,
-    Judgement, Millis, OrderKind, RolloutHost, Timestamp, TransactionStep,
+    BootCause, CommandId, Direction, FailReason, FailStep, HealthState, HostPhase, HostReport,
+    Judgement, Millis, OpenOrder, OrderKind, RolloutHost, Timestamp, TransactionStep,
 };
 
+use super::memory::{ahead, is_forgotten, redated};
 use super::sight::Sight;
 use super::work::{Seat, Work};
 use crate::event::HostChange;
@@ -14,6 +15,10 @@ use crate::input::PlanningInput;
 /// Judges every host that is under way or has been updated.
 pub(super) fn judge(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &mut Work<'_>) {
     for at in 0..work.seats.len() {
+        if let Some(change) = work.seats.get(at).and_then(|seat| redated(input, work, seat.host()))
+        {
+            work.change(at, change);
+        }
         let Some(seat) = work.seats.get(at) else { continue };
         let change = match &seat.host().phase {
             HostPhase::Pending | HostPhase::Staged => ahead(work, seat),
@@ -27,28 +32,6 @@ pub(super) fn judge(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &mut Wor
         if let Some(change) = change {
             work.change(at, change);
         }
-    }
-}
-
-/// The host has come further than this controller remembers, as after a restored backup: its
-/// facts are taken as they are.
-fn ahead(work: &Work<'_>, seat: &Seat<'_>) -> Option<HostChange> {
-    let (report, host) = (seat.fresh_report()?, seat.host());
-    let forward = host.direction == Direction::Forward;
-    if !forward || report.boot.kernel != work.stored.release.kernel {
-        return None;
-    }
-    let activate = work.order_id(host, OrderKind::Activate, Direction::Forward);
-    match report.step_of(activate) {
-        Some(TransactionStep::Trial | TransactionStep::Verified) => {
-            Some(HostChange::CameBack { boot: report.boot.boot_id })
-        }
-        _ if report.is_under_way()
-            || report.default_kernel.as_ref() != Some(&report.boot.kernel) =>
-        {
-            None
-        }
-        _ => Some(HostChange::Excluded { reason: ExcludeReason::AlreadyThere }),
     }
 }
 
@@ -95,6 +78,9 @@ fn draining(input: &PlanningInput<'_>, work: &Work<'_>, seat: &Seat<'_>) -> Opti
             HostChange::Failed { step: FailStep::Drain, reason }
         });
     }
+    if order.kind == OrderKind::Cancel && is_fenced(report, order, activate) {
+        return Some(stood_down(input, seat, FailStep::Drain, "it was told to before it began"));
+    }
     let HostPhase::Draining { since } = &host.phase else { return None };
     match report.step_of(activate).or_else(|| report.step_of(order.id)) {
         Some(TransactionStep::Aborted { reason }) => {
@@ -109,6 +95,12 @@ fn draining(input: &PlanningInput<'_>, work: &Work<'_>, seat: &Seat<'_>) -> Opti
     }
 }
 
+/// Whether the host has seen the word to give up and is not about the order: what is older than
+/// that word it does not begin any more.
+fn is_fenced(report: &HostReport, cancel: &OpenOrder, activate: CommandId) -> bool {
+    report.generation >= cancel.generation && report.step_of(activate).is_none()
+}
+
 fn rebooting(
     input: &PlanningInput<'_>,
     sight: &Sight<'_>,
@@ -121,8 +113,19 @@ fn rebooting(
         (Judgement::Done, HostPhase::Lost) if !seat.fresh => None,
         (Judgement::Done, _) => Some(HostChange::CameBack { boot: seat.report()?.boot.boot_id }),
         (Judgement::Impossible(_), _) => came_back_wrong(input, work, seat),
-        // It is alive in the boot it was to leave: its agent gives up by itself and says so.
-        (Judgement::InProgress, _) | (_, HostPhase::Lost) => None,
+        // It is alive in the boot it was to leave: its agent gives up by itself and says so. If it
+        // does not, it is asked to: an agent may have lost its memory.
+        (Judgement::InProgress, phase) => {
+            let order = host.order.as_ref().filter(|order| order.kind == OrderKind::Activate)?;
+            let idle = seat.report().is_some_and(|report| !report.is_under_way());
+            let overdue = match phase {
+                HostPhase::Rebooting { deadline, .. } => input.now > *deadline,
+                _ => true,
+            };
+            (idle && overdue)
+                .then(|| HostChange::CancelOrdered { order: work.cancel_order(host, order) })
+        }
+        (_, HostPhase::Lost) => None,
         (Judgement::Unknown, HostPhase::Rebooting { deadline, .. }) => {
             let late = input.now > *deadline && !seat.fresh;
             (late && sight.silence_counts(seat.record)).then_some(HostChange::Lost)
@@ -138,20 +141,37 @@ fn judge_boot(work: &Work<'_>, seat: &Seat<'_>) -> Judgement {
         return Judgement::Unknown;
     };
     if report.boot.boot_id != order.boot_id {
-        return if report.boot.kernel == work.stored.target(host).kernel {
+        return if report.boot.kernel == *work.stored.target_kernel(host) {
             Judgement::Done
         } else {
             Judgement::Impossible(evidence(report))
         };
     }
-    let activate = work.order_id(host, OrderKind::Activate, host.direction);
-    match report.step_of(activate) {
+    match end_of(work, report, host) {
         Some(TransactionStep::Aborted { reason } | TransactionStep::Failed { reason, .. }) => {
             Judgement::Impossible(reason.clone())
         }
         _ if seat.fresh => Judgement::InProgress,
         _ => Judgement::Unknown,
     }
+}
+
+/// How the order to leave the boot ended, if it did: under its own id, under that of the word to
+/// give it up, or under that of an attempt after it that a backup does not know.
+fn end_of<'a>(
+    work: &Work<'_>,
+    report: &'a HostReport,
+    host: &RolloutHost,
+) -> Option<&'a TransactionStep> {
+    let told = report.transaction.as_ref()?;
+    let ended =
+        matches!(told.step, TransactionStep::Aborted { .. } | TransactionStep::Failed { .. });
+    let ours = |kind| work.order_id(host, kind, host.direction) == told.command;
+    let known = ended
+        && (ours(OrderKind::Activate)
+            || ours(OrderKind::Cancel)
+            || is_forgotten(work, host, told.command, host.attempt));
+    known.then_some(&told.step)
 }
 
 /// The boot we asked for cannot come any more: what does it mean for the host?
@@ -166,8 +186,7 @@ fn came_back_wrong(
         let reason = wrong_kernel(report, report.boot.kernel == order.running);
         return Some(HostChange::Failed { step: FailStep::Boot, reason });
     }
-    let activate = work.order_id(host, OrderKind::Activate, host.direction);
-    match report.step_of(activate)? {
+    match end_of(work, report, host)? {
         TransactionStep::Aborted { reason } => {
             Some(stood_down(input, seat, FailStep::Switch, reason))
         }
@@ -185,16 +204,15 @@ fn verifying(
     let host = seat.host();
     let HostPhase::Verifying { since, boot } = &host.phase else { return None };
     let report = seat.report()?;
-    let target = work.stored.target(host).kernel;
+    let target = work.stored.target_kernel(host);
     if report.boot.boot_id != *boot {
         return Some(HostChange::Failed {
             step: FailStep::Verify,
-            reason: rebooted_again(report, report.boot.kernel == target, host),
+            reason: rebooted_again(report, report.boot.kernel == *target, host),
         });
     }
-    let activate = work.order_id(host, OrderKind::Activate, host.direction);
-    let confirm = work.order_id(host, OrderKind::Confirm, host.direction);
-    let step = report.step_of(activate).or_else(|| report.step_of(confirm));
+    // The order need not be ours: a backup may not know the one by which the host came here.
+    let step = report.step_toward(target);
     match step {
         Some(TransactionStep::Confirmed) => return Some(HostChange::Confirmed),
         Some(TransactionStep::Verified)
@@ -206,6 +224,10 @@ fn verifying(
         Some(TransactionStep::Failed { step, reason }) => {
             let reason = FailReason::HealthChecks { failed: reason.clone() };
             return Some(HostChange::Failed { step: *step, reason });
+        }
+        // Whatever it has done since, nothing but a confirm makes a kernel the default.
+        _ if !report.is_under_way() && report.default_kernel.as_ref() == Some(target) => {
+            return Some(HostChange::Confirmed);
         }
         _ => {}
     }
@@ -251,7 +273,7 @@ fn updated(work: &Work<'_>, seat: &Seat<'_>) -> Option<HostChange> {
     if report.boot.boot_id == *boot {
         return None;
     }
-    let there = report.boot.kernel == work.stored.target(host).kernel;
+    let there = report.boot.kernel == *work.stored.target_kernel(host);
     if there && report.boot.cause == BootCause::Operator {
         return Some(HostChange::Rebooted { boot: report.boot.boot_id });
     }

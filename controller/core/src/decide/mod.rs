@@ -11,6 +11,7 @@ mod assess;
 mod choose;
 mod gate;
 mod judge;
+mod memory;
 mod pass;
 mod permit;
 mod report;

@@ -1,6 +1,6 @@
 //! One pass of the planner, from top to bottom.
 
-use wavegate_common::{Alert, AlertKind, HostId, HostPhase, Scope};
+use wavegate_common::{Alert, AlertKind, ExcludeReason, HostId, HostPhase, Millis, Scope};
 
 use super::sight::Sight;
 use super::work::{Seat, Work};
@@ -32,7 +32,7 @@ pub fn decide(input: &PlanningInput<'_>) -> Plan {
     for (mut work, says) in works.into_iter().zip(says) {
         let waits = choose::choose(input, &mut sight, &mut work);
         plan.reports.push(report::report(input, &work, waits, says));
-        plan.alerts.extend(alerts(&sight, &work));
+        plan.alerts.extend(alerts(input, &sight, &work));
         let open = work.seats.iter().filter_map(|seat| work.stored.command(seat.host()));
         plan.commands.extend(open.filter(|_| !work.phase.is_over()));
         plan.events.append(&mut work.events);
@@ -54,7 +54,7 @@ fn in_flight(works: &[Work<'_>]) -> Vec<HostId> {
 }
 
 /// What people must hear besides a closed gate.
-fn alerts(sight: &Sight<'_>, work: &Work<'_>) -> Vec<Alert> {
+fn alerts(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &Work<'_>) -> Vec<Alert> {
     let id = work.stored.id;
     let mut out = Vec::new();
     let lost: Vec<HostId> = work
@@ -74,6 +74,7 @@ fn alerts(sight: &Sight<'_>, work: &Work<'_>) -> Vec<Alert> {
             hosts: lost,
         });
     }
+    out.extend(silent(input, sight, work));
     if let Some(unseen_ppm) = sight.lost {
         out.push(Alert {
             key: "out-of-sight".to_owned(),
@@ -98,4 +99,34 @@ fn alerts(sight: &Sight<'_>, work: &Work<'_>) -> Vec<Alert> {
         });
     }
     out
+}
+
+/// Hosts that have said nothing for longer than a reboot may take, and that we did not send away:
+/// as far as this controller remembers.
+fn silent(input: &PlanningInput<'_>, sight: &Sight<'_>, work: &Work<'_>) -> Option<Alert> {
+    let limits = &work.stored.spec.limits;
+    let patience = Millis(limits.boot.0.saturating_add(input.policy.stale_after.0));
+    let is_silent = |seat: &&Seat<'_>| {
+        let last = seat.record.and_then(|record| record.last_seen);
+        let host = seat.host();
+        !seat.fresh
+            && !host.phase.holds_slot()
+            && !matches!(host.phase, HostPhase::Excluded { reason: ExcludeReason::Operator { .. } })
+            && last.is_none_or(|last| input.now.since(last) > patience)
+            && sight.silence_counts(seat.record)
+    };
+    let hosts: Vec<HostId> =
+        work.seats.iter().filter(is_silent).map(|seat| seat.host().host).collect();
+    if hosts.is_empty() || work.phase.is_over() {
+        return None;
+    }
+    let (id, name) = (work.stored.id, &work.stored.spec.name);
+    Some(Alert {
+        key: format!("{id}/silent"),
+        rollout: id,
+        kind: AlertKind::HostsSilent,
+        text: format!("{} hosts of {name} have said nothing for {patience}", hosts.len()),
+        scope: Scope::Rollout,
+        hosts,
+    })
 }

@@ -1,13 +1,21 @@
 //! Who is out of sight or ill, and how many more may go down.
 
 use wavegate_common::inventory::DomainIndex;
-use wavegate_common::{Budget, FailureDomain, HealthState, HostId, HostRecord, WaitingOn};
+use wavegate_common::{Budget, FailureDomain, HealthState, HostId, HostRecord, Millis, WaitingOn};
 
 use crate::input::PlanningInput;
 
-/// Whether a host was heard of lately.
+/// How far ahead of now a date may lie that was written before: controllers that share a store
+/// have clocks of their own.
+pub(super) const AHEAD: Millis = Millis::mins(1);
+
+/// Whether a host was heard of lately. What was heard in the future was dated by a clock that has
+/// been put back since, and may be of any age.
 pub(super) fn is_fresh(input: &PlanningInput<'_>, record: &HostRecord) -> bool {
-    record.last_seen.is_some_and(|seen| input.now.since(seen) <= input.policy.stale_after)
+    let stale_after = input.policy.stale_after;
+    record.last_seen.is_some_and(|seen| {
+        seen <= input.now.after(stale_after) && input.now.since(seen) <= stale_after
+    })
 }
 
 /// A budget over chosen hosts.
@@ -80,7 +88,9 @@ impl<'a> Sight<'a> {
         Self {
             input,
             lost: (unseen_ppm > u64::from(input.policy.lost_sight.0)).then_some(unseen_ppm),
-            settled: input.now.since(input.up_since) >= input.policy.settle,
+            // A clock that was put back says nothing of how long this controller has been up.
+            settled: input.now < input.up_since
+                || input.now.since(input.up_since) >= input.policy.settle,
             total,
             down,
             dark,

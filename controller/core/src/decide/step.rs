@@ -9,7 +9,7 @@ use wavegate_common::{
 
 use super::assess::findings_of;
 use super::gate::verdict;
-use super::sight::Sight;
+use super::sight::{AHEAD, Sight};
 use super::work::Work;
 use crate::event::HostChange;
 use crate::input::PlanningInput;
@@ -60,6 +60,14 @@ pub(super) fn step(
             block_classes(work, scope, findings);
             let resume_to = Box::new(work.phase.clone());
             work.go(RolloutPhase::Paused { resume_to, reason });
+        }
+        // No bake ends later than it may last: the clock that wrote this was ahead, and how much
+        // of the bake is over nobody knows.
+        (RolloutPhase::Baking { wave, until }, _)
+            if *until > input.now.after(work.stored.spec.bake).after(AHEAD) =>
+        {
+            let until = input.now.after(work.stored.spec.bake);
+            work.go(RolloutPhase::Baking { wave: *wave, until });
         }
         // While most of the fleet is out of sight no gate opens.
         _ if sight.lost.is_some() => {}

@@ -33,7 +33,10 @@ pub(super) fn own_reason(
     if !report.drift.is_empty() {
         return Some(WaitingOn::Drift { items: report.drift.clone() });
     }
-    if is_unhealthy(record) && matches!(host.phase, HostPhase::Pending | HostPhase::Staged) {
+    if is_unhealthy(record)
+        && !report.health.is_parked_only()
+        && matches!(host.phase, HostPhase::Pending | HostPhase::Staged)
+    {
         return Some(WaitingOn::Unhealthy { checks: report.health.failed() });
     }
     if !report.guard.is_empty() {

@@ -143,6 +143,17 @@ impl<'a> Work<'a> {
         kind: OrderKind,
         direction: Direction,
     ) -> CommandId {
+        self.order_id_of(host, host.attempt, kind, direction)
+    }
+
+    /// The same in any attempt.
+    pub(super) fn order_id_of(
+        &self,
+        host: &RolloutHost,
+        attempt: u32,
+        kind: OrderKind,
+        direction: Direction,
+    ) -> CommandId {
         let kind = match kind {
             OrderKind::Stage => 0,
             OrderKind::Activate => 1,
@@ -153,7 +164,7 @@ impl<'a> Work<'a> {
             Direction::Forward => 0,
             Direction::Back => 16,
         };
-        command_id(self.stored.id, host.host, host.attempt, kind + way)
+        command_id(self.stored.id, host.host, attempt, kind + way)
     }
 
     /// A new order to a host, made from what it said last.

@@ -1,7 +1,7 @@
 //! I11: the default boot entry is always a kernel that ran and was healthy there. I13: a host
 //! that fell back is not sent again to what it fell back from.
 
-use wavegate_common::{CommandId, Direction, HealthState, HostClass, Millis, RolloutId};
+use wavegate_common::{BootCause, CommandId, Direction, HealthState, HostClass, Millis, RolloutId};
 use wavegate_core::Rollout;
 use wavegate_simfleet::{Moment, Truth};
 
@@ -72,12 +72,28 @@ impl Judge {
         }
     }
 
-    pub(super) fn switched_again_to_bad(&mut self, at: usize, command: CommandId, now: Moment) {
+    pub(super) fn switched_again_to_bad(
+        &mut self,
+        at: usize,
+        seat: &Seat,
+        command: CommandId,
+        now: Moment,
+    ) {
         let Some(order) = self.orders.get(&command) else { return };
         let Some(facts) = self.rollouts.get(&order.rollout) else { return };
-        let bad = self.hosts.get(at).is_some_and(|host| host.bad.contains(&facts.release));
-        // A restored database has forgotten; the host's own report of its fall may be gone too.
-        if bad && order.direction == Direction::Forward && !self.restored {
+        // What a restored database has forgotten the host can tell, as long as it is in the boot
+        // into which it fell; afterwards nobody knows of it.
+        let tells = matches!(
+            seat.host.report().map(|report| &report.boot.cause),
+            Some(BootCause::FellBack { command, .. })
+                if self.orders.get(command).and_then(|o| self.rollouts.get(&o.rollout))
+                    .is_some_and(|fell| fell.release == facts.release)
+        );
+        let bad = self.hosts.get(at).is_some_and(|host| {
+            host.bad.contains(&facts.release)
+                || (tells && host.forgotten_bad.contains(&facts.release))
+        });
+        if bad && order.direction == Direction::Forward {
             let text = format!("{} is sent again to what it fell back from", self.name(at));
             self.report(13, text, now);
         }
@@ -90,6 +106,7 @@ impl Judge {
         for (seat, facts) in seats.iter().zip(&mut self.hosts) {
             if seat.host.class() == class {
                 facts.bad.remove(&release);
+                facts.forgotten_bad.remove(&release);
             }
         }
     }

@@ -1,12 +1,13 @@
 //! I1: hosts that are really away by our doing, per failure domain, stay within the budget.
 
-use wavegate_common::{Budget, Millis};
+use wavegate_common::Budget;
 use wavegate_simfleet::Moment;
 
+use super::facts::HostFacts;
 use super::judge::Judge;
 
 /// Whether a host is one of those that a budget is about.
-type Choice<'a> = Box<dyn Fn(&super::facts::HostFacts) -> bool + 'a>;
+type Choice<'a> = Box<dyn Fn(&HostFacts) -> bool + 'a>;
 
 impl Judge {
     /// A workload goes away: every budget that the host falls under must have had room.
@@ -16,10 +17,9 @@ impl Judge {
             let text = format!("{} acts on a ledger that has a hole", host.name);
             return self.report(5, text, now);
         }
-        // What began just before an old database came back is known again once its hosts have
-        // reported; until then their slots are not.
-        let unknown = Millis::mins(2);
-        if self.restored_at.is_some_and(|at| now.since(at) < unknown) {
+        // An order that was on its way when the database was lost: nothing that is left gave it,
+        // and nothing can call it back before it comes.
+        if self.is_forgotten(host) {
             return;
         }
         let rollout = host.away_for;
@@ -54,10 +54,15 @@ impl Judge {
         if !falls_under(this) {
             return None;
         }
+        let ordered = this.works_on.and_then(|id| self.orders.get(&id)).map(|o| o.ordered_at);
+        // One that went away under a forgotten order counts from when it has said so.
+        let known = |host: &HostFacts| {
+            !self.is_forgotten(host) || host.told_away.is_some_and(|told| Some(told) <= ordered)
+        };
         let (mut total, mut down) = (0u64, 0u64);
         for host in self.hosts.iter().filter(|host| falls_under(host)) {
             total += 1;
-            let counts = only.is_none() || host.away_for == only;
+            let counts = (only.is_none() || host.away_for == only) && known(host);
             down += u64::from(host.away_since.is_some() && counts);
         }
         let max = max_down.hosts(total);

@@ -15,12 +15,18 @@ pub(super) struct HostFacts {
     pub(super) labels: Labels,
     pub(super) domains: Vec<FailureDomain>,
     pub(super) away_since: Option<Moment>,
-    /// The order under which it is away, if one is known.
+    /// The rollout under whose order it is away, if one is known.
     pub(super) away_for: Option<RolloutId>,
+    /// The order to change kernels that it began last.
+    pub(super) works_on: Option<CommandId>,
+    /// Since when a controller knows from the host itself that it is away.
+    pub(super) told_away: Option<Moment>,
     pub(super) generation: Generation,
     /// It left a boot by our order and no kernel has come up since.
     pub(super) dark: bool,
     pub(super) booted_at: Moment,
+    /// Since when no kernel has run.
+    pub(super) down_since: Option<Moment>,
     /// When its stream, its agent or its state last changed.
     pub(super) disturbed: Option<Moment>,
     pub(super) healthy_since: Option<Moment>,
@@ -34,6 +40,8 @@ pub(super) struct HostFacts {
     pub(super) holds: Option<CommandId>,
     /// Releases it fell back from.
     pub(super) bad: BTreeSet<Digest>,
+    /// Those of them that a restored database has forgotten.
+    pub(super) forgotten_bad: BTreeSet<Digest>,
     /// The ledger of the running agent has a hole.
     pub(super) damaged: bool,
     /// The last question it asked.
@@ -60,6 +68,11 @@ pub(super) struct OrderFacts {
     pub(super) rollout: RolloutId,
     pub(super) host: HostId,
     pub(super) direction: Direction,
+    /// When the plan was made that gave it.
+    pub(super) ordered_at: Moment,
+    /// It was given after the copy was taken from which the database was restored: nothing that
+    /// is left knows of it.
+    pub(super) forgotten: bool,
     pub(super) permitted: bool,
     /// Its slot was freed: it may not act any more.
     pub(super) closed: bool,

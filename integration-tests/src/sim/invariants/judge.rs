@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
-    Command, CommandId, ControllerMessage, Digest, Generation, HostClass, HostId, HostPhase,
-    PermitRequest, RolloutId, RolloutPhase, RolloutSpec,
+    Command, CommandId, ControllerMessage, Digest, Generation, HealthState, HostClass, HostId,
+    HostPhase, HostReport, PermitRequest, RolloutId, RolloutPhase, RolloutSpec,
 };
 use wavegate_core::{Event, HostChange, Plan, Policy, Rollout, RolloutChange};
 use wavegate_simfleet::{Moment, Truth};
@@ -14,6 +14,13 @@ use super::facts::{HostFacts, OrderFacts, RolloutFacts};
 use crate::sim::options::Options;
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
+
+/// When a plan was made, and when it is committed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim) struct Instants {
+    pub(in crate::sim) planned: Moment,
+    pub(in crate::sim) now: Moment,
+}
 
 /// The judge of one run.
 #[derive(Debug)]
@@ -26,13 +33,14 @@ pub(in crate::sim) struct Judge {
     pub(super) orders: BTreeMap<CommandId, OrderFacts>,
     /// Nonces that were granted.
     pub(super) granted: BTreeSet<u128>,
-    /// A wall clock was wrong: what follows from wall time alone is not judged.
-    pub(super) clocks_wrong: bool,
+    /// When a controller's wall clock leapt last, into the wrong or back.
+    clock_leapt: Option<Moment>,
+    /// Two controllers on one store have different clocks.
+    clocks_differ: bool,
     /// Releases that are barred in a class.
     pub(super) barred: BTreeSet<(Digest, HostClass)>,
-    /// An old database came back: what only it remembered is not judged.
-    pub(super) restored: bool,
-    pub(super) restored_at: Option<Moment>,
+    /// When the copy of the database was taken that may come back.
+    copied_at: Moment,
     pub(super) min_reboot_gap: wavegate_common::Millis,
 }
 
@@ -48,10 +56,10 @@ impl Judge {
             rollouts: BTreeMap::new(),
             orders: BTreeMap::new(),
             granted: BTreeSet::new(),
-            clocks_wrong: false,
+            clock_leapt: None,
+            clocks_differ: false,
             barred: BTreeSet::new(),
-            restored: false,
-            restored_at: None,
+            copied_at: Moment(0),
             min_reboot_gap: options.min_reboot_gap,
         }
     }
@@ -73,8 +81,17 @@ impl Judge {
         self.report(5, format!("a committed event cannot be applied: {text}"), at);
     }
 
-    pub(in crate::sim) fn clock_jumped(&mut self) {
-        self.clocks_wrong = true;
+    /// A controller's wall clock leapt.
+    pub(in crate::sim) fn clock_leapt(&mut self, differ: bool, now: Moment) {
+        self.clock_leapt = Some(now);
+        self.clocks_differ = differ;
+    }
+
+    /// Whether spans that began then cannot be known: the clock leapt since, and whoever has but
+    /// one clock cannot tell a leap from time that went by; or two controllers date what they
+    /// share by different clocks.
+    pub(super) fn clock_misleads(&self, since: Moment) -> bool {
+        self.clocks_differ || self.clock_leapt.is_some_and(|leapt| leapt >= since)
     }
 
     /// Somebody asked for a rollout and got one, or not.
@@ -114,27 +131,57 @@ impl Judge {
         self.rollouts.insert(rollout.id, facts);
     }
 
-    /// An older state of the store is the truth again.
-    pub(in crate::sim) fn restored(&mut self, rollouts: &[Rollout], at: Moment) {
-        self.restored = true;
-        self.restored_at = Some(at);
-        self.barred.clear();
-        self.hosts.iter_mut().for_each(|host| host.holds = None);
-        for rollout in rollouts {
+    /// A copy of the store is taken.
+    pub(in crate::sim) fn copied(&mut self, at: Moment) {
+        self.copied_at = at;
+    }
+
+    /// An older state of the store is the truth again: the copy that was taken last.
+    pub(in crate::sim) fn restored(&mut self, seats: &[Seat], store: &Store, at: Moment) {
+        let known = store.known_bad.entries.iter();
+        self.barred = known.filter_map(|bad| Some((bad.release, bad.class.clone()?))).collect();
+        for order in self.orders.values_mut() {
+            order.forgotten |= order.ordered_at > self.copied_at;
+        }
+        for (seat, host) in seats.iter().zip(&mut self.hosts) {
+            host.holds = None;
+            let (class, id) = (seat.host.class(), seat.host.profile().id);
+            let (kept, forgotten) = std::mem::take(&mut host.bad)
+                .into_iter()
+                .partition(|release| store.known_bad.against(release, class, id).is_some());
+            host.bad = kept;
+            host.forgotten_bad.extend::<BTreeSet<Digest>>(forgotten);
+        }
+        for rollout in &store.rollouts {
             if let Some(facts) = self.rollouts.get_mut(&rollout.id) {
                 facts.stopped = None;
                 super::pauses::set_phase(facts, &rollout.phase, at);
             }
-            for host in rollout.hosts.iter().filter(|host| host.phase.holds_slot()) {
+            for host in &rollout.hosts {
                 let order = host.order.as_ref().map(|order| order.id);
-                let Some(order) = order.filter(|id| self.orders.contains_key(id)) else { continue };
-                if let Some(facts) = self.orders.get_mut(&order) {
+                let Some(facts) = order.and_then(|id| self.orders.get_mut(&id)) else { continue };
+                facts.forgotten = false;
+                if host.phase.holds_slot() {
                     facts.closed = false;
-                }
-                if let Some(known) = self.host_mut(host.host) {
-                    known.holds = Some(order);
+                    if let Some(known) = self.host_mut(host.host) {
+                        known.holds = order;
+                    }
                 }
             }
+        }
+    }
+
+    /// Whether the order that a host began last is one that a restored database does not know.
+    pub(super) fn is_forgotten(&self, host: &HostFacts) -> bool {
+        let order = host.works_on.and_then(|id| self.orders.get(&id));
+        order.is_some_and(|order| order.forgotten)
+    }
+
+    /// A controller takes in a report.
+    pub(in crate::sim) fn told(&mut self, host: u32, report: &HostReport, now: Moment) {
+        let Some(facts) = self.hosts.get_mut(host as usize) else { return };
+        if report.is_away() || report.health.state == HealthState::Unhealthy {
+            facts.told_away.get_or_insert(now);
         }
     }
 
@@ -144,16 +191,17 @@ impl Judge {
         seats: &[Seat],
         store: &Store,
         events: &[Event],
-        at: Moment,
+        Instants { planned, now: at }: Instants,
     ) {
         for event in events {
             let Some(rollout) = store.rollout(event.rollout) else { continue };
             match &event.change {
                 RolloutChange::Moved { to } => self.moved(rollout, to, at),
                 RolloutChange::Host { host, change } => {
-                    self.begins(seats, rollout, (*host, change), event, at);
+                    let instants = Instants { planned, now: at };
+                    self.begins(seats, rollout, (*host, change), event, instants);
                     self.freed(rollout.id, *host, change, at);
-                    self.ordered_or_permitted(seats, rollout, (*host, change), at);
+                    self.ordered_or_permitted(rollout, (*host, change), instants);
                 }
                 RolloutChange::ClassCleared { name, .. } => self.cleared(seats, rollout, name),
                 _ => {}
@@ -173,10 +221,10 @@ impl Judge {
         seats: &[Seat],
         store: &Store,
         plan: &Plan,
-        at: Moment,
+        at: Instants,
     ) {
         self.gates(seats, store, plan, at);
-        self.controller_host_last(store, plan, at);
+        self.controller_host_last(store, plan, at.now);
         self.grants(plan);
         for event in &plan.events {
             if let RolloutChange::ClassBlocked { name, .. } = &event.change
@@ -210,7 +258,7 @@ impl Judge {
                 self.switched_in_turn(at, *command, now);
                 self.switched_while_stopped(at, *command, now);
                 self.switched_with_slot(at, *command, now);
-                self.switched_again_to_bad(at, *command, now);
+                self.switched_again_to_bad(at, seat, *command, now);
             }
             Truth::Intended { command } => self.intended(at, *command, now),
             Truth::RevertIntended { command } => self.revert_intended(at, *command, now),
@@ -281,13 +329,18 @@ impl Judge {
     fn remember(&mut self, at: usize, seat: &Seat, truth: &Truth, now: Moment) {
         let Some(facts) = self.hosts.get_mut(at) else { return };
         match truth {
-            Truth::Away => facts.away_since = Some(now),
+            Truth::Away => {
+                facts.away_since = Some(now);
+                facts.told_away = None;
+            }
             Truth::Back => {
                 facts.away_since = None;
                 facts.away_for = None;
             }
             Truth::AgentStarted { damaged } => facts.damaged = *damaged,
+            Truth::Down { .. } => facts.down_since = Some(now),
             Truth::Booted { .. } => {
+                facts.down_since = None;
                 facts.dark = false;
                 facts.soaked = false;
                 facts.booted_at = now;
@@ -311,10 +364,9 @@ impl Judge {
     /// Orders to change kernels, and permits, as they become durable.
     fn ordered_or_permitted(
         &mut self,
-        seats: &[Seat],
         rollout: &Rollout,
         (host, change): (HostId, &HostChange),
-        at: Moment,
+        at: Instants,
     ) {
         match change {
             HostChange::ActivateOrdered { order, direction, .. } => {
@@ -322,6 +374,8 @@ impl Judge {
                     rollout: rollout.id,
                     host,
                     direction: *direction,
+                    ordered_at: at.planned,
+                    forgotten: false,
                     permitted: false,
                     closed: false,
                     switches: 0,
@@ -329,19 +383,21 @@ impl Judge {
                     reverts: 0,
                 });
                 facts.closed = false;
+                facts.forgotten = false;
+                facts.ordered_at = at.planned;
                 if let Some(known) = self.host_mut(host) {
                     known.holds = Some(order.id);
                 }
             }
-            HostChange::Permitted { .. } => self.permitted(host, rollout, change, at),
+            HostChange::Permitted { .. } => self.permitted(host, rollout, change, at.now),
             HostChange::Retried { .. } => {
                 if let Some(known) = self.host_mut(host) {
                     known.bad.remove(&rollout.release.key());
+                    known.forgotten_bad.remove(&rollout.release.key());
                 }
             }
             _ => {}
         }
-        let _ = seats;
     }
 }
 
@@ -357,9 +413,12 @@ fn host_facts(seat: &Seat, options: &Options) -> HostFacts {
         domains: domains.collect(),
         away_since: None,
         away_for: None,
+        works_on: None,
+        told_away: None,
         generation: Generation(0),
         dark: false,
         booted_at: Moment(0),
+        down_since: None,
         disturbed: None,
         healthy_since: None,
         unhealthy_since: None,
@@ -369,6 +428,7 @@ fn host_facts(seat: &Seat, options: &Options) -> HostFacts {
         defaulted_at: None,
         holds: None,
         bad: BTreeSet::new(),
+        forgotten_bad: BTreeSet::new(),
         damaged: false,
         asked: None,
         legal: BTreeMap::new(),

@@ -25,5 +25,5 @@ mod slots;
 mod violation;
 mod waves;
 
-pub(super) use judge::Judge;
+pub(super) use judge::{Instants, Judge};
 pub use violation::Violation;

@@ -30,6 +30,9 @@ impl Judge {
             return self.report(2, text, now);
         }
         host.away_for = Some(rollout);
+        if self.orders.contains_key(&command) {
+            host.works_on = Some(command);
+        }
         if host.legal.get(&command).is_none_or(|until| *until < now) {
             let text = format!("{} began an order that was not legal there", host.name);
             self.report(2, text, now);

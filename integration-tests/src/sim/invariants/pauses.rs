@@ -3,10 +3,10 @@
 
 use wavegate_common::{CommandId, Direction, HostId, Millis, RolloutPhase};
 use wavegate_core::{Event, HostChange, Rollout};
-use wavegate_simfleet::{EPOCH, Moment};
+use wavegate_simfleet::Moment;
 
 use super::facts::{GRACE, RolloutFacts};
-use super::judge::Judge;
+use super::judge::{Instants, Judge};
 use crate::sim::world::Seat;
 
 /// Takes in the phase a rollout is in from now on.
@@ -48,8 +48,9 @@ impl Judge {
         rollout: &Rollout,
         (host, change): (HostId, &HostChange),
         event: &Event,
-        now: Moment,
+        at: Instants,
     ) {
+        let now = at.now;
         let forward = matches!(
             change,
             HostChange::StageOrdered { .. }
@@ -71,15 +72,15 @@ impl Judge {
             return self.report(13, text, now);
         }
         self.begins_in_freeze(host, event, now);
-        self.begins_blindly(seats, host, event, now);
+        self.begins_blindly(seats, host, at);
     }
 
     /// Nothing begins while most of the fleet is out of sight.
-    fn begins_blindly(&mut self, seats: &[Seat], host: HostId, event: &Event, now: Moment) {
-        if self.clocks_wrong {
+    fn begins_blindly(&mut self, seats: &[Seat], host: HostId, at: Instants) {
+        let Instants { planned, now } = at;
+        if self.clock_misleads(self.sight_began(planned)) {
             return;
         }
-        let planned = self.moment_of(event);
         let slack = Millis(self.policy.stale_after.0 + 1_000);
         let silent = |seat: &&Seat| {
             !seat.host.is_away() && seat.heard.is_some_and(|heard| planned.since(heard) > slack)
@@ -102,9 +103,9 @@ impl Judge {
         }
     }
 
-    /// The moment that a wall clock without fault showed.
-    pub(super) fn moment_of(&self, event: &Event) -> Moment {
-        Moment(Millis(u64::try_from(event.at.0 - EPOCH.0).unwrap_or(0)).0)
+    /// From when on signs of life mattered to a plan that was made then.
+    pub(super) fn sight_began(&self, planned: Moment) -> Moment {
+        Moment(planned.0.saturating_sub(self.policy.stale_after.0 * 3))
     }
 
     /// Workloads that were taken away come back, or the host leaves, within the time for it.
@@ -114,7 +115,9 @@ impl Judge {
             let limit = facts.map_or(Millis::hours(1), |facts| facts.spec.limits.drain);
             let limit = Millis(limit.0 + Millis::mins(3).0);
             let since = host.away_since.max(host.disturbed);
+            // Behind a hole in its ledger an agent does not know that it drained: a person must look.
             host.away_since.is_some_and(|away| away > host.booted_at)
+                && !host.damaged
                 && !host.dark
                 && since.is_some_and(|since| now.since(since) > limit)
         });

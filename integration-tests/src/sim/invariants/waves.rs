@@ -5,7 +5,7 @@ use wavegate_common::{CommandId, Direction, HostPhase, Millis, RolloutHost, Roll
 use wavegate_core::{HostChange, Plan, Rollout, RolloutChange};
 use wavegate_simfleet::Moment;
 
-use super::judge::Judge;
+use super::judge::{Instants, Judge};
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
 
@@ -30,7 +30,8 @@ impl Judge {
     }
 
     /// Every gate that a plan opened must have had reason to.
-    pub(super) fn gates(&mut self, seats: &[Seat], store: &Store, plan: &Plan, now: Moment) {
+    pub(super) fn gates(&mut self, seats: &[Seat], store: &Store, plan: &Plan, at: Instants) {
+        let now = at.now;
         for event in &plan.events {
             let RolloutChange::Moved { to: RolloutPhase::Rolling { wave } } = &event.change else {
                 continue;
@@ -38,10 +39,10 @@ impl Judge {
             let Some(rollout) = store.rollout(event.rollout) else { continue };
             let before = self.rollouts.get(&rollout.id).and_then(|facts| facts.opened);
             let problem = self
-                .unfinished(seats, store, rollout, *wave)
+                .unfinished(seats, store, rollout, *wave, at.planned)
                 .or_else(|| self.too_many_harmed(rollout, *wave))
                 .or_else(|| self.too_soon(rollout, *wave, now))
-                .or_else(|| self.unheard(seats, rollout, *wave, self.moment_of(event)));
+                .or_else(|| self.unheard(seats, rollout, *wave, at.planned));
             if let Some((invariant, text)) = problem.filter(|_| before <= Some(*wave)) {
                 let text = format!("{} opened wave {wave}: {text}", rollout.id);
                 self.report(invariant, text, now);
@@ -56,6 +57,7 @@ impl Judge {
         store: &Store,
         rollout: &Rollout,
         wave: u16,
+        planned: Moment,
     ) -> Option<(u8, String)> {
         let under_way = rollout
             .hosts
@@ -71,7 +73,7 @@ impl Judge {
                 && !rollout.blocked.contains_key(&host.class)
                 && store.holds.get(&host.host).is_none_or(Option::is_none)
                 && self.is_clear(store, rollout, host)
-                && self.has_no_reason(seats, host.host)
+                && self.has_no_reason(seats, host.host, planned)
         });
         idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
     }
@@ -94,13 +96,17 @@ impl Judge {
     }
 
     /// Whether nothing about the host itself keeps it from going, as far as is known for sure.
-    fn has_no_reason(&self, seats: &[Seat], host: wavegate_common::HostId) -> bool {
+    fn has_no_reason(
+        &self,
+        seats: &[Seat],
+        host: wavegate_common::HostId,
+        planned: Moment,
+    ) -> bool {
         let Some(at) = self.by_id.get(&host) else { return false };
         let (Some(seat), Some(facts)) = (seats.get(*at), self.hosts.get(*at)) else { return false };
         let Some(report) = seat.host.report() else { return false };
         facts.bad.is_empty()
-            && !self.clocks_wrong
-            && !self.restored
+            && !self.clock_misleads(self.sight_began(planned))
             && facts.heard_steadily(seat)
             && report.drift.is_empty()
             && report.guard.is_empty()
@@ -135,9 +141,6 @@ impl Judge {
 
     /// The bake must have passed since the last host of the earlier waves was confirmed.
     fn too_soon(&self, rollout: &Rollout, wave: u16, now: Moment) -> Option<(u8, String)> {
-        if self.clocks_wrong {
-            return None;
-        }
         let members = rollout
             .hosts
             .iter()
@@ -145,6 +148,9 @@ impl Judge {
         let last = members
             .filter_map(|host| self.hosts.get(*self.by_id.get(&host.host)?)?.defaulted_at)
             .max()?;
+        if self.clock_misleads(last) {
+            return None;
+        }
         let baked = now.since(last);
         (baked < rollout.spec.bake)
             .then(|| (3, format!("it was watched for {baked} of {}", rollout.spec.bake)))
@@ -158,7 +164,7 @@ impl Judge {
         wave: u16,
         planned: Moment,
     ) -> Option<(u8, String)> {
-        if self.clocks_wrong {
+        if self.clock_misleads(self.sight_began(planned)) {
             return None;
         }
         let slack = Millis(self.policy.stale_after.0 + 1_000);
