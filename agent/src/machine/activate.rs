@@ -3,6 +3,7 @@
 use wavegate_common::{BootMethod, BootOrder, Command, FailStep, Millis};
 
 use super::accept::Refusal;
+use super::bounds::short;
 use super::history::Order;
 use super::io::{DrainOutcome, Effect};
 use super::jobs::Job;
@@ -52,7 +53,17 @@ impl Machine {
         if !way_back {
             self.not_busy()?;
         }
-        self.guard(target).map_err(Refusal::NotHere)
+        self.guard(target).and_then(|()| self.may_kexec(boot.method)).map_err(Refusal::NotHere)
+    }
+
+    /// Where kexec is ordered and would be refused when it is armed, no workload is drained for
+    /// nothing. Other methods have a way without kexec.
+    fn may_kexec(&self, method: BootMethod) -> Result<(), String> {
+        let seen = self.surroundings.as_ref().filter(|_| method == BootMethod::Kexec);
+        match seen.map_or(&[][..], |seen| &seen.no_kexec) {
+            [] => Ok(()),
+            why => Err(short(format!("kexec is not possible here: {}", why.join("; ")))),
+        }
     }
 
     pub(super) fn drained(&mut self, outcome: DrainOutcome, out: &mut Vec<Effect>) {

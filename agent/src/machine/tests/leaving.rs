@@ -1,6 +1,6 @@
 //! Drain and arm: every way out brings the workload back.
 
-use wavegate_common::{BootMethod, FailStep, Millis, TransactionStep};
+use wavegate_common::{Action, BootMethod, BootOrder, FailStep, Millis, TransactionStep};
 
 use super::bench::{Bench, boot_order, is_aborted};
 use crate::machine::{Done, DrainOutcome, Effect, Input, Record};
@@ -124,7 +124,7 @@ fn a_cancel_before_the_switch_gives_up_and_after_it_does_not() {
 fn a_cancel_stops_staging_without_touching_the_workload() {
     let mut bench = Bench::new();
     let release = super::bench::release(super::bench::NEW);
-    let stage = bench.order(1, wavegate_common::Action::Stage { release });
+    let stage = bench.order(1, Action::Stage { release });
     bench.send(stage);
     let effects = bench.cancel(2);
     assert!(matches!(effects[..], [Effect::Append(Record::Aborted { .. })]), "{effects:?}");
@@ -144,6 +144,23 @@ fn the_drain_of_an_order_given_up_does_not_count_for_the_next() {
     assert_eq!(bench.step(), TransactionStep::Draining { waiting: None });
     let effects = bench.done(Done::Drained(DrainOutcome::Drained));
     assert!(matches!(effects[..], [Effect::Arm(_)]), "{effects:?}");
+}
+
+#[test]
+fn an_impossible_kexec_is_refused_before_the_workload_is_drained() {
+    let why = "the watchdog stops over a kexec";
+    for (method, begins) in
+        [(BootMethod::Kexec, false), (BootMethod::Auto, true), (BootMethod::Firmware, true)]
+    {
+        let mut bench = Bench::new();
+        bench.seen.no_kexec = vec![why.into()];
+        bench.look();
+        let action = Action::Activate(BootOrder { method, ..boot_order() });
+        let effects = bench.send(bench.order(1, action));
+        let drains = effects.iter().any(|effect| matches!(effect, Effect::Drain { .. }));
+        assert_eq!(drains, begins, "{method:?}: {effects:?}");
+        assert_eq!(is_aborted(&bench.step(), why), !begins, "{method:?}: {:?}", bench.step());
+    }
 }
 
 #[test]
