@@ -44,7 +44,7 @@ vm-test: build
 # The released binaries, without anything that tests switch on.
 build:
 	$(CARGO) build --release -p wavegate-controller --bin wavegate
-	$(CARGO) build --release -p wavegate-agent -p wavegate-actuator
+	$(CARGO) build --profile host -p wavegate-agent -p wavegate-actuator
 
 bench:
 	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 5000
