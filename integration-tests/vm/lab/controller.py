@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.paths import WAVEGATE
-from lab.tools import LabError, end, run, start
+from lab.tools import LabError, end, patience, run, start
 
 NAME = "controller.lab"
 
@@ -55,8 +55,8 @@ class Controller:
         with self.log.open("ab") as log:
             command = [str(WAVEGATE), "controller", "run", "--config", str(self.config)]
             self._process = start(command, log, cwd=self.folder)
-        limit = time.monotonic() + 30
-        while self.cli("version", timeout=5).status != 0 or not self.answers():
+        limit = time.monotonic() + patience(30)
+        while self.cli("version", timeout=15).status != 0 or not self.answers():
             if self._process.poll() is not None or time.monotonic() > limit:
                 raise LabError(f"the controller did not start: {self.log_text()[-1500:]}")
             time.sleep(0.1)  # a port opens without an event that we could wait for
@@ -64,7 +64,7 @@ class Controller:
     def answers(self) -> bool:
         """Whether an operator's call goes through."""
         context = self.data_dir / "admin.yaml"
-        return context.exists() and self.cli("host", "list", "-o", "json", timeout=5).status == 0
+        return context.exists() and self.cli("host", "list", "-o", "json", timeout=15).status == 0
 
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
@@ -83,7 +83,7 @@ class Controller:
         command = [str(WAVEGATE), "--context", str(self.data_dir / "admin.yaml"), *map(str, words)]
         try:
             done = subprocess.run(command, input=stdin, capture_output=True, text=True,
-                                  timeout=timeout, check=False, cwd=self.folder)
+                                  timeout=patience(timeout), check=False, cwd=self.folder)
         except subprocess.TimeoutExpired:
             return Said(124, "", f"no answer within {timeout:.0f} s")
         return Said(done.returncode, done.stdout, done.stderr)
@@ -129,6 +129,7 @@ class Controller:
 
         The controller is allowed to be away: that is one of the things tested here.
         """
+        timeout = patience(timeout)
         limit, last = time.monotonic() + timeout, None
         while True:
             try:

@@ -116,6 +116,10 @@ class Host:
         """Every time the guest came up: the words are boot id, kernel and uptime."""
         return [e for e in self.machine.events if e.kind == "READY"]
 
+    def left(self) -> float:
+        """When the guest first left a boot, on the lab's clock."""
+        return next(e.at for e in self.machine.events if e.kind == "BYE")
+
     def kernel(self) -> str:
         """What `uname -r` said at the last start."""
         return self.boots()[-1].words[1]
@@ -149,6 +153,11 @@ class Host:
         """Arms the trap: the agent is killed after its ledger says `leaving`, before it leaves."""
         self.machine.must("grep -rao switch_begun /var/lib/wavegate-agent | wc -l"
                           " >/run/lab-kill-agent")
+
+    def drains(self) -> int:
+        """How often the agent began to drain."""
+        return int(self.machine.must(
+            "journalctl -u wavegate-agent --no-pager -o cat | grep -c 'begin job=Drain' || true"))
 
     def journal(self, unit: str = "wavegate-agent", lines: int = 30) -> str:
         """The last lines of a unit's journal, for evidence."""

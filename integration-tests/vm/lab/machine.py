@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.tools import LabError, end, find, start
+from lab.tools import LabError, end, find, patience, start
 
 QEMU = "qemu-system-x86_64"
 
@@ -147,7 +147,7 @@ class Machine:
         mark = self.mark()
         self.tell("systemctl poweroff")
         self.wait_for("SHUTDOWN", since=mark, timeout=timeout)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=patience(30))
         self.power_off()
 
     def qmp(self, command: str, **arguments) -> None:
@@ -194,8 +194,11 @@ class Machine:
 
     def wait_for(self, kind: str, since: int = 0, timeout: float = 180) -> Event:
         """The first event of a kind since a mark."""
+        timeout = patience(timeout)
+
         def found():
             return next((e for e in self.events[since:] if e.kind == kind), None)
+
         with self._changed:
             self._changed.wait_for(lambda: found() or self.gone(since), timeout)
             event = found()
@@ -229,7 +232,7 @@ class Machine:
         """Runs a script in the guest as root. `timeout` counts in the guest's own time."""
         number = self.tell(script, timeout)
         with self._changed:
-            self._changed.wait_for(lambda: number in self._answers, wait or timeout * 3 + 30)
+            self._changed.wait_for(lambda: number in self._answers, wait or patience(timeout * 3 + 30))
             answer = self._answers.pop(number, None)
         if answer is None:
             raise LabError(f"{self.name}: no answer to `{script[:80]}`")

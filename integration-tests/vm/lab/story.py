@@ -156,6 +156,6 @@ def spec(name: str, release: str, selector: str, **more) -> dict:
         "name": name, "release": release, "selector": selector,
         "canary": {"per_class": 1, "at_least": 1}, "waves": ["100%"], "holdback": "0%",
         "bake": "5s", "method": "auto",
-        "limits": {"drain": "9m", "boot": "6m", "verify": "5m", "soak": "5s", "order": "10m"},
+        "limits": {"drain": "9m", "boot": "20m", "verify": "5m", "soak": "5s", "order": "10m"},
     }
     return base | more

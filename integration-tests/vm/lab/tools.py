@@ -60,6 +60,13 @@ class LabError(Exception):
     """Something the lab itself needs did not work; the scenario has not been judged."""
 
 
+def patience(seconds: float) -> float:
+    """A limit for something that takes this long at most on a machine of our own; longer while
+    others want the processors too. The guests' own clocks slow down with them."""
+    crowd = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return seconds * min(6.0, max(1.0, crowd))
+
+
 def say(text: str) -> None:
     """Prints one line with the seconds since the start."""
     with _LOCK:

@@ -1,4 +1,5 @@
-"""Four hosts of two classes go from one Debian kernel to the next.
+"""Four hosts of two classes go from one Debian kernel to the next: the canaries of both classes,
+then two waves of one host each.
 
 Two `web` hosts may use kexec; on the two `db` hosts it is switched off, so they take the way
 through firmware and boot loader. Rows 1, 4, 7, 8 and 9.
@@ -49,7 +50,9 @@ def first_move(stage: Stage, hosts: list[Host]) -> None:
         for host in hosts:
             host.busy(True)
         budget = {"selected": {"selector": "*", "max_down": 2}}
-        plan = ctl.apply(spec(MOVE, "new", "role in (web,db)", budgets=[budget]))
+        # Shares are of the hosts that are left after the canaries: one host in each wave.
+        plan = ctl.apply(spec(MOVE, "new", "role in (web,db)", budgets=[budget],
+                              waves=["50%", "100%"]))
         seen["plan"] = {"hash": plan["hash"], "p50": plan["p50"], "p90": plan["p90"],
                         "waves": [(w["index"], w["hosts"]) for w in plan["waves"]]}
         pause_while_draining(stage, hosts)
@@ -59,6 +62,7 @@ def first_move(stage: Stage, hosts: list[Host]) -> None:
         seen["counts"] = view["hosts"]
         demand(view["hosts"]["updated"] == len(hosts), f"not all are updated: {view['hosts']}")
         judge_moves(stage, hosts, seen)
+        judge_waves(stage, hosts, view, seen)
 
 
 def judge_moves(stage: Stage, hosts: list[Host], seen: dict) -> None:
@@ -84,6 +88,26 @@ def judge_moves(stage: Stage, hosts: list[Host], seen: dict) -> None:
     seen["downtime_kexec_s"], seen["downtime_full_s"] = round(kexec, 1), round(full, 1)
     seen["ratio"] = round(kexec / full, 2)
     demand(len({d["class"] for d in seen["hosts"].values()}) == 2, "there are not two classes")
+
+
+def judge_waves(stage: Stage, hosts: list[Host], view: dict, seen: dict) -> None:
+    """Canaries, then two waves, each begun when the gate of the one before it had passed: by the
+    hosts' own coming and going, no host left before those of earlier waves were back."""
+    wave_of = {host.name: stage.controller.host(host.name)["rollout"]["wave"] for host in hosts}
+    members = {wave["index"]: [h for h in hosts if wave_of[h.name] == wave["index"]]
+               for wave in view["waves"]}
+    seen["waves"] = [{"index": wave["index"], "share": wave["share"], "verdict": wave["verdict"],
+                      "hosts": [host.name for host in members[wave["index"]]]}
+                     for wave in view["waves"]]
+    demand([len(members[index]) for index in sorted(members)] == [2, 1, 1],
+           f"not two canaries and two waves of one host: {seen['waves']}")
+    demand(all(wave["verdict"] == "pass" for wave in view["waves"]),
+           f"a gate did not pass: {seen['waves']}")
+    demand(len({host.role for host in members[0]}) == 2, "the canaries are of one class")
+    for index in sorted(members)[1:]:
+        back = max(host.boots()[-1].at for host in members[index - 1])
+        left = min(host.left() for host in members[index])
+        demand(left > back, f"wave {index} left before wave {index - 1} was back")
 
 
 def phases(stage: Stage, hosts: list[Host]) -> dict[str, str]:

@@ -90,23 +90,25 @@ def hangs(stage: Stage, hit: Host, other: Host) -> None:
         add_artifact(stage, "hangs", stage.kernels.hangs)
         mark = hit.machine.mark()
         ctl.apply(spec("hung", "hangs", f"host={hit.name}", method="kexec"))
-        hit.machine.wait_for("BYE", since=mark, timeout=600)
+        gone = hit.machine.wait_for("BYE", since=mark, timeout=600)
         fired = hit.machine.wait_for("WATCHDOG", since=mark, timeout=400)
         say("the watchdog fired")
         back = hit.machine.wait_for("READY", since=mark, timeout=400)
         view = ctl.phase("hung", "paused", timeout=180)
         seen |= {"uname": hit.kernel(), "downtime_s": hit.downtimes(mark),
+                 "bye_to_watchdog_s": round(fired.at - gone.at, 1),
                  "watchdog_to_ready_s": round(back.at - fired.at, 1), "reason": view["reason"],
                  "bootstatus": hit.machine.must("cat /sys/class/watchdog/watchdog0/bootstatus"),
                  "cause": ctl.host(hit.name)["report"]["boot"]["cause"]}
         demand(hit.kernel() == old, f"web-3 runs {hit.kernel()}, not {old}")
         demand("fell_back" in seen["cause"], f"not seen as a fallback: {seen['cause']}")
         ctl.ask("rollout", "abort", "hung", "--reason", "the kernel is bad")
-        refused_where_watchdog_stops(stage, other, seen)
+        refused_where_watchdog_stops(stage, hit, other, seen)
 
 
-def refused_where_watchdog_stops(stage: Stage, other: Host, seen: dict) -> None:
-    """`doctor`, the report and the order itself refuse kexec on `web-4`."""
+def refused_where_watchdog_stops(stage: Stage, hit: Host, other: Host, seen: dict) -> None:
+    """`doctor`, the report and the order itself refuse kexec on `web-4`, before its workload is
+    drained. `web-3` was drained, and its journal tells so."""
     ctl = stage.controller
     doctor = other.machine.ask("wavegate-agent doctor", timeout=60)
     seen["doctor"] = {"status": doctor.status, "text": doctor.text[-900:]}
@@ -117,14 +119,16 @@ def refused_where_watchdog_stops(stage: Stage, other: Host, seen: dict) -> None:
     demand(any("watchdog" in r for r in reasons), f"the report allows kexec: {reasons}")
     add_package(stage, "for-web-4", stage.kernels.new)
     ctl.apply(spec("no-kexec", "for-web-4", f"host={other.name}", method="kexec"))
-
-    def refused():
-        view = ctl.host(other.name)
-        step = ((view["report"].get("transaction") or {}).get("step")) or {}
-        phase = (view.get("rollout") or {}).get("phase")
-        return (phase, step) if "watchdog" in str(step) or phase == "failed" else None
-
-    seen["prepare"] = ctl.until("web-4 to refuse the kexec", refused, timeout=400)
+    view = ctl.phase("no-kexec", "paused", timeout=400)
+    state = ctl.host(other.name)
+    step = state["report"]["transaction"]["step"]
+    seen |= {"prepare": {"rollout": view["reason"], "host": state["rollout"]["phase_detail"],
+                         "step": step},
+             "drains": {host.name: host.drains() for host in (hit, other)}}
+    demand("watchdog" in str(step), f"the order was not refused for its watchdog: {step}")
+    demand("watchdog" in str(seen["prepare"]["host"]), f"not said of the host: {seen['prepare']}")
+    demand(seen["drains"][hit.name] > 0, "the journal of web-3 knows of no drain")
+    demand(seen["drains"][other.name] == 0, "web-4 was drained for a kexec that cannot be")
     untouched(other, 1)
     ctl.ask("rollout", "abort", "no-kexec", "--reason", "it was refused, as it must be")
 
