@@ -168,7 +168,7 @@ def never_returns(stage: Stage, hit: Host, other: Host) -> None:
         hit.machine.wait_for("BYE", since=mark, timeout=600)
         hit.machine.qmp("stop")
         ctl.ask("host", "release", other.name, "--reason", "it may follow, if the gate lets it")
-        view = ctl.phase("gone", "paused", timeout=240)
+        view = ctl.phase("gone", "paused", timeout=400)
         state = ctl.host(hit.name)
         seen |= {"phase": state["rollout"]["phase"], "reason": view["reason"],
                  "why_host": ctl.ask("host", "why", hit.name)["text"],
