@@ -4,7 +4,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: demo test check unit sim demo-test packages vm-test build bench
+.PHONY: demo test check unit sim demo-test packages vm-test build bench gate-bench gate-bench-quick
 
 # A fleet of 240 simulated hosts behind the real controller, in the terminal: one class never
 # comes back from the new kernel, and the rollout pauses as it should.
@@ -45,6 +45,17 @@ vm-test: build
 build:
 	$(CARGO) build --release -p wavegate-controller --bin wavegate
 	$(CARGO) build --profile host -p wavegate-agent -p wavegate-actuator
+
+# The gate and its peers on public measurements of real machines, against the bars. Needs the data
+# that docs/reference/gate-bench.md names; WAVEGATE_GATE_DATA is their folder.
+gate-bench:
+	$(CARGO) build --release -p wavegate-controller --bin wavegate
+	integration-tests/gate-bench/run
+
+# The same with few trials, for `make test` where the data exist.
+gate-bench-quick:
+	$(CARGO) build --release -p wavegate-controller --bin wavegate
+	integration-tests/gate-bench/run --quick
 
 bench:
 	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 5000
