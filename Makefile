@@ -55,7 +55,7 @@ gate-bench:
 # The same with few trials, for `make test` where the data exist.
 gate-bench-quick:
 	$(CARGO) build --release -p wavegate-controller --bin wavegate
-	integration-tests/gate-bench/run --quick
+	integration-tests/gate-bench/run --quick --if-data
 
 bench:
 	$(CARGO) run --release -p wavegate-integration-tests --bin fleet-sim -- bench-planner --hosts 5000

@@ -61,14 +61,14 @@ def text(value):
     return "" if value != value else "%.9g" % value
 
 
-def lines(arm, before, after, slots, first_slot=0):
+def lines(arm, before, after, slots, first_slot=0, class_="c1"):
     """CSV lines of one arm of one trial."""
     ordered = arm == "canary"
-    letter = arm[:2]
+    name = f"{class_}-{arm[:2]}"
     out = []
     for host in range(len(after)):
         order = host + 1 if ordered else ""
-        head = f"c1,{letter}{host},{arm},{order},"
+        head = f"{class_},{name}{host},{arm},{order},"
         if slots:
             for slot, (b, a) in enumerate(zip(before[host], after[host]), first_slot):
                 out.append(f"{head}{slot},{text(b)},{text(a)}")

@@ -1,5 +1,7 @@
 """T1 to T4: performance metrics. Which trials there are and who judges them."""
 
+import os
+
 import numpy as np
 
 import cells
@@ -158,12 +160,45 @@ def real():
                    cpus(n, CONTROLS, "115", "80", "95"), every, few)
         yield Spec("T3", "cpus 115 to 65 W, +16.5 %", n, CONTROLS, 500,
                    cpus(n, CONTROLS, "115", "65", "95"), every, few)
+    yield Localised()
     yield Spec("T3", "common: all to 80 W", 10, CONTROLS, 1000,
                cpus(10, CONTROLS, "115", "80", "80"), peers.FAST)
     yield Spec("T3", "common: all to 65 W", 10, CONTROLS, 1000,
                cpus(10, CONTROLS, "115", "65", "65"), peers.FAST)
     yield Spec("T3", "common: all disks 5 % slower", 10, 15, 1000,
                shock(disks(10), 1 / 1.05), peers.FAST)
+
+
+class Localised:
+    """T3: four classes in one file, one of them really slower: is that one named, and no other?"""
+
+    task = "T3"
+    CLASSES = ("c1", "c2", "c3", "c4")
+
+    def run(self, data, scale):
+        rng, trials = cells.generator("T3", "localised"), max(20, int(300 * scale))
+        after = {"c3": "80"}
+        made = {c: cpus(10, CONTROLS, "115", after.get(c, "95"), "95")(data, rng, trials)
+                for c in self.CLASSES}
+
+        def write(folder):
+            for trial in range(trials):
+                body = [cells.header(False)]
+                for name, cell in made.items():
+                    body += cells.lines("canary", cell.canary_before[trial], cell.canary_after[trial],
+                                        False, class_=name)
+                    body += cells.lines("control", cell.control_before[trial], cell.control_after[trial],
+                                        False, class_=name)
+                with open(os.path.join(folder, f"t{trial:06}.csv"), "w", encoding="ascii") as file:
+                    file.write("\n".join(body) + "\n")
+
+        answers = wavegate.judge("job_seconds", "lower", write)
+        right = [{c["class"] for c in answer.get("classes", []) if c["verdict"] == "fail"} == {"c3"}
+                 for answer in answers]
+        row = Row("T3", "one class of four +2.6 %: it alone is named", 10, CONTROLS)
+        row.judges["wavegate"] = rate(right)
+        row.judges["wavegate"]["verdicts"] = wavegate.verdicts(answers)
+        return row
 
 
 def peeked():
