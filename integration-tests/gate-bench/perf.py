@@ -193,7 +193,7 @@ class Localised:
                     file.write("\n".join(body) + "\n")
 
         answers = wavegate.judge("job_seconds", "lower", write)
-        right = [{c["class"] for c in answer.get("classes", []) if c["verdict"] == "fail"} == {"c3"}
+        right = [{c.get("class") for c in answer.get("classes", []) if c.get("verdict") == "fail"} == {"c3"}
                  for answer in answers]
         row = Row("T3", "one class of four +2.6 %: it alone is named", 10, CONTROLS)
         row.judges["wavegate"] = rate(right)
