@@ -5,6 +5,7 @@
 
 pub mod actuator;
 pub mod assess;
+pub mod baseline;
 pub mod command;
 pub mod health;
 pub mod host;
@@ -26,6 +27,7 @@ pub mod waiting;
 pub mod window;
 
 pub use assess::{Assessment, ClassAssessment, MetricAssessment, Says};
+pub use baseline::{BaselineSlot, Histogram, HostSeries, MetricId, NumberedSlot, SlotValue};
 pub use command::{
     Action, BootOrder, Command, Denied, Judgement, PermitAnswer, PermitDecision, PermitRequest,
     Precondition,
