@@ -1,6 +1,7 @@
 //! The agent: a pure machine that decides what to do next, and a thin shell that does it.
 
 pub mod act;
+pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -1,5 +1,6 @@
 //! What agent and controller say to each other on the one stream.
 
+use crate::baseline::NumberedSlot;
 use crate::command::{Command, PermitAnswer, PermitRequest};
 use crate::id::{BootId, Digest, Generation};
 use crate::report::HostReport;
@@ -36,6 +37,8 @@ pub enum AgentMessage {
     },
     /// May I?
     Permit(PermitRequest),
+    /// What the host was like. Only sent where `Welcome` says how often it is taken.
+    Baselines(Vec<NumberedSlot>),
 }
 
 /// The controller's answer to `Hello`.
@@ -47,6 +50,9 @@ pub struct Welcome {
     pub reconnect_window: Millis,
     /// The controller does not hold the report of the digest in `Hello`: send it.
     pub send_report: bool,
+    /// At most one message of slots in this span, and the first after a random part of it. Zero:
+    /// none is taken, as by a controller that does not know of them.
+    pub baseline_every: Millis,
 }
 
 /// From the controller.
@@ -60,4 +66,9 @@ pub enum ControllerMessage {
     Permit(PermitAnswer),
     /// The heartbeat's digest is unknown here: send the report.
     SendReport,
+    /// Every slot up to this number is safe here.
+    BaselineAck {
+        /// The number.
+        up_to: u64,
+    },
 }

@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) hooks: Hooks,
     #[serde(default)]
     pub(super) health: Health,
+    #[serde(default)]
+    pub(super) baseline: Baseline,
 }
 
 impl Default for File {
@@ -48,6 +50,7 @@ impl Default for File {
             boot_min_free_mib: None,
             hooks: Hooks::default(),
             health: Health::default(),
+            baseline: Baseline::default(),
         }
     }
 }
@@ -74,6 +77,21 @@ pub(super) struct Health {
 impl Default for Health {
     fn default() -> Self {
         Self { units: true, ignore_units: Vec::new() }
+    }
+}
+
+/// What is measured all the time.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Baseline {
+    #[serde(default = "yes")]
+    pub(super) enabled: bool,
+    pub(super) every: Option<Spanned<Millis>>,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { enabled: true, every: None }
     }
 }
 

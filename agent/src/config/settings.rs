@@ -8,7 +8,8 @@ use wavegate_common::actuator::SOCKET_DIR;
 use wavegate_common::{Labels, Millis};
 
 use super::error::ConfigError;
-use super::file::{Addresses, File};
+use super::file::{Addresses, Baseline, File};
+use crate::baseline::{BaselineRules, ServiceTools};
 use crate::health::HealthRules;
 use crate::observe::GuardRules;
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub min_reboot_gap: Millis,
     /// What is checked.
     pub health: HealthRules,
+    /// What is measured all the time.
+    pub baseline: BaselineRules,
 }
 
 impl Settings {
@@ -163,6 +166,7 @@ impl File {
                 ignore_units: self.health.ignore_units,
                 scripts: dir(self.hooks.health, "hooks.health", "/etc/wavegate/health.d")?,
             },
+            baseline: baseline(&self.baseline, self.health.units)?,
         })
     }
 }
@@ -210,6 +214,26 @@ fn labels(given: Option<Spanned<Labels>>) -> Result<Labels, Wrong> {
     }
 }
 
+/// Bounds for how often is measured: below, it is felt; above, a slot holds too few samples.
+const SAMPLE_EVERY: (Millis, Millis) = (Millis::secs(1), Millis::mins(1));
+
+fn baseline(given: &Baseline, units: bool) -> Result<BaselineRules, Wrong> {
+    let every = given.every.as_ref().map_or(Millis::secs(10), |every| every.value);
+    if let Some(given) = &given.every
+        && !(SAMPLE_EVERY.0..=SAMPLE_EVERY.1).contains(&every)
+    {
+        let (least, most) = SAMPLE_EVERY;
+        let why = format!("baseline.every: `{every}` must be from {least} to {most}");
+        return Err((given.referenced, why));
+    }
+    let tool = |path: &str| units.then(|| PathBuf::from(path));
+    let tools = ServiceTools {
+        systemctl: tool("/usr/bin/systemctl"),
+        journalctl: tool("/usr/bin/journalctl"),
+    };
+    Ok(BaselineRules { every: given.enabled.then_some(every), tools })
+}
+
 fn name(given: Option<Spanned<String>>, fallback: Option<String>) -> Result<String, Wrong> {
     let (name, at) = match given {
         Some(given) => (given.value, given.referenced),
@@ -246,6 +270,7 @@ mod tests {
         assert_eq!(settings.name, "web-1");
         assert!(settings.observe, "a new agent only watches");
         assert_eq!(settings.min_reboot_gap, Millis::hours(6));
+        assert_eq!(settings.baseline.every, Some(Millis::secs(10)));
         assert!(settings.health.systemctl.is_some());
         assert_eq!(settings.state_dir, Path::new("/var/lib/wavegate-agent"));
     }
@@ -264,6 +289,7 @@ min_reboot_gap: 90s
 boot_min_free_mib: 10
 hooks: {drain: /d, undrain: /u, health: /h}
 health: {units: false, ignore_units: [x.service]}
+baseline: {every: 5s}
 ";
         let settings = parse(text).unwrap();
         assert_eq!(settings.controllers, ["a:1", "[::1]:2"]);
@@ -271,6 +297,10 @@ health: {units: false, ignore_units: [x.service]}
         assert!(!settings.observe && settings.health.systemctl.is_none());
         assert_eq!(settings.min_reboot_gap, Millis::secs(90));
         assert_eq!(settings.hooks.undrain, Path::new("/u"));
+        assert_eq!(settings.baseline.every, Some(Millis::secs(5)));
+        assert_eq!(settings.baseline.tools, ServiceTools::default());
+        let off = parse("controller: a:1\nbaseline: {enabled: false}\n").unwrap();
+        assert_eq!(off.baseline.every, None);
     }
 
     #[test]
@@ -280,7 +310,7 @@ health: {units: false, ignore_units: [x.service]}
                 "controller: a:1\nobserv: false\n",
                 "/etc/wavegate/agent.yaml:2:1: unknown field `observ`, expected one of \
                  controller, name, labels, observe, state_dir, actuator_dir, hold_file, \
-                 min_reboot_gap, boot_min_free_mib, hooks, health",
+                 min_reboot_gap, boot_min_free_mib, hooks, health, baseline",
             ),
             (
                 "name: x\n",
@@ -306,6 +336,10 @@ health: {units: false, ignore_units: [x.service]}
             (
                 "controller: a:1\nname: 'a b'\n",
                 "/etc/wavegate/agent.yaml:2:7: name: `a b` must be letters, digits, `.`, `-` or `_`",
+            ),
+            (
+                "controller: a:1\nbaseline: {every: 5m}\n",
+                "/etc/wavegate/agent.yaml:2:19: baseline.every: `5m` must be from 1s to 1m",
             ),
             ("controller: a:1\nobserve: maybe\n", "/etc/wavegate/agent.yaml:2:10: "),
         ] {

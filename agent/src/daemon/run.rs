@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use wavegate_common::{BootMethod, ControllerMessage};
+use wavegate_common::{BootMethod, ControllerMessage, NumberedSlot};
 use wavegate_proto::agent::AgentClient;
 
 use super::keeper::{Keeper, tell_systemd};
@@ -18,6 +18,7 @@ use super::report::{Host, compose};
 use super::start::{Started, start_machine};
 use super::status_file::LinkState;
 use crate::act::{Actuator, Worker};
+use crate::baseline::{Recorder, Told};
 use crate::config::Settings;
 use crate::ledger::LedgerError;
 use crate::link::{
@@ -76,6 +77,7 @@ struct Ears {
     found: mpsc::Receiver<Found>,
     looks: mpsc::Sender<Look>,
     client: watch::Sender<Option<AgentClient>>,
+    baseline: mpsc::Sender<Told>,
 }
 
 /// Runs the agent until it is told to stop.
@@ -127,6 +129,15 @@ pub(super) async fn serve(
     let (found_it, found) = mpsc::channel(QUEUE);
     let (tell, link) = mpsc::channel(QUEUE);
     let (client, clients) = watch::channel(None);
+    let (baseline, mut told) = mpsc::channel(QUEUE);
+    let (slots, baselines) = mpsc::channel(1);
+    let mut recorder = Recorder::open(
+        &settings.baseline,
+        &root,
+        &settings.state_dir,
+        boot.boot_id,
+        boot.kernel.clone(),
+    );
 
     let worker = worker(&settings, boot.boot_id, clients);
     let lookout = lookout(&settings, &root);
@@ -144,14 +155,15 @@ pub(super) async fn serve(
         told: String::new(),
         ledger_failed: false,
     };
-    let ends = LinkEnds { report: reports, permits: requests, events: tell };
-    let mut ears = Ears { link, done, found, looks, client };
+    let ends = LinkEnds { report: reports, permits: requests, baselines, events: tell };
+    let mut ears = Ears { link, done, found, looks, client, baseline };
 
     // The others end with this function: nothing of the agent outlives its loop.
     let end = tokio::select! {
         () = worker.run(todo, answers) => Ok(()),
         () = lookout.run(looking, found_it) => Ok(()),
         () = ended => Ok(()),
+        () = record(recorder.as_mut(), &mut told, &slots) => Ok(()),
         end = async {
             keeper.carry_out(effects).await;
             if let Some(found) = first_look(&mut ears).await {
@@ -168,8 +180,23 @@ pub(super) async fn serve(
         } => end,
     };
     tell_systemd(&[NotifyState::Stopping]);
+    if let Some(recorder) = recorder {
+        recorder.stop();
+    }
     tracing::info!("the agent stops");
     end
+}
+
+/// Measures for as long as the agent runs.
+async fn record(
+    recorder: Option<&mut Recorder>,
+    told: &mut mpsc::Receiver<Told>,
+    slots: &mpsc::Sender<Vec<NumberedSlot>>,
+) {
+    match recorder {
+        Some(recorder) => recorder.run(told, slots).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn worker(
@@ -270,12 +297,14 @@ async fn keep_on(
 async fn hear(keeper: &mut Keeper, ears: &Ears, settings: &Settings, event: LinkEvent) {
     let since = clocks().wall;
     match event {
-        LinkEvent::Up { client, .. } => {
+        LinkEvent::Up { client, welcome } => {
+            tell(&ears.baseline, Told::Up(welcome.baseline_every));
             ears.client.send_replace(Some(client));
             keeper.set_link(LinkState::Up { since });
         }
         LinkEvent::Down { reason } => {
             ears.client.send_replace(None);
+            tell(&ears.baseline, Told::Down);
             let since = match &keeper.link {
                 LinkState::Down { since, .. } => *since,
                 LinkState::Up { .. } => since,
@@ -292,7 +321,15 @@ async fn hear(keeper: &mut Keeper, ears: &Ears, settings: &Settings, event: Link
         LinkEvent::Message(ControllerMessage::Permit(answer)) => {
             keeper.feed(Input::Permit(answer)).await;
         }
+        LinkEvent::Message(ControllerMessage::BaselineAck { up_to }) => {
+            tell(&ears.baseline, Told::Acked(up_to));
+        }
         // The link answers these itself.
         LinkEvent::Message(ControllerMessage::Welcome(_) | ControllerMessage::SendReport) => {}
     }
+}
+
+/// Lost if the recorder is far behind: it sends again, and hears again.
+fn tell(baseline: &mpsc::Sender<Told>, what: Told) {
+    let _ = baseline.try_send(what);
 }

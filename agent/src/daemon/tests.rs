@@ -20,6 +20,7 @@ use wavegate_common::{
 use super::run::serve;
 use super::{DaemonError, LinkState, StatusFile, identity_dir};
 use crate::act::testing as actuator;
+use crate::baseline::{BaselineRules, ServiceTools};
 use crate::config::{Hooks, Settings};
 use crate::health::HealthRules;
 use crate::link::testing::{Authority, Behaviour, FakeController, Seen};
@@ -57,6 +58,7 @@ fn settings(host: &FakeHost, controller: &FakeController) -> Settings {
             ignore_units: Vec::new(),
             scripts: path("/etc/health.d"),
         },
+        baseline: BaselineRules { every: None, tools: ServiceTools::default() },
     }
 }
 
@@ -179,8 +181,12 @@ async fn order(line: &Line, report: &HostReport, action: Action) {
 
 fn bench(host: &FakeHost) -> (Arc<Authority>, FakeController, Settings) {
     let authority = Authority::new();
-    let welcome =
-        Welcome { heartbeat_every: Millis(500), reconnect_window: Millis(1), send_report: true };
+    let welcome = Welcome {
+        heartbeat_every: Millis(500),
+        reconnect_window: Millis(1),
+        send_report: true,
+        baseline_every: Millis(0),
+    };
     let controller =
         FakeController::start(&authority, Behaviour { welcome, ..Behaviour::default() });
     let settings = settings(host, &controller);

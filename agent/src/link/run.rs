@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use wavegate_common::{ControllerMessage, HostReport, PermitRequest, Welcome};
+use wavegate_common::{ControllerMessage, HostReport, NumberedSlot, PermitRequest, Welcome};
 use wavegate_proto::agent::AgentClient;
 use wavegate_proto::tls::{self, HostKey, TlsError, client_config, connect};
 
@@ -45,6 +45,9 @@ pub struct LinkEnds {
     /// Sent at once, or dropped if there is no stream: the machine asks again, and an old
     /// request would only be answered too late.
     pub permits: mpsc::Receiver<PermitRequest>,
+    /// Slots of baselines, sent at once or dropped: whoever hands them over keeps them until the
+    /// controller has acknowledged them.
+    pub baselines: mpsc::Receiver<Vec<NumberedSlot>>,
     /// What happens.
     pub events: mpsc::Sender<LinkEvent>,
 }
@@ -64,7 +67,7 @@ pub enum LinkEvent {
         /// In words.
         reason: String,
     },
-    /// An order or the answer to a permit request.
+    /// An order, the answer to a permit request, or to slots.
     Message(ControllerMessage),
     /// A fresh certificate, to be kept for the next start. This link uses it from its next
     /// connection on.
@@ -110,17 +113,18 @@ pub async fn run_link(config: LinkConfig, identity: Identity, mut ends: LinkEnds
     }
 }
 
-/// Waits, and throws away permit requests that nobody can answer. `false` if the other side went
+/// Waits, and throws away what nobody can answer. `false` if the other side went
 /// away meanwhile.
 async fn rest(ends: &mut LinkEnds, wait: Duration) -> bool {
     let done = sleep(wait);
     tokio::pin!(done);
-    let mut asking = true;
+    let (mut asking, mut measuring) = (true, true);
     loop {
         tokio::select! {
             () = &mut done => return true,
             () = ends.events.closed() => return false,
             request = ends.permits.recv(), if asking => asking = request.is_some(),
+            slots = ends.baselines.recv(), if measuring => measuring = slots.is_some(),
         }
     }
 }

@@ -170,6 +170,9 @@ impl<'a> Session<'a> {
             Some(request) = self.ends.permits.recv() => {
                 self.post(line, AgentMessage::Permit(request)).await
             }
+            Some(slots) = self.ends.baselines.recv() => {
+                self.post(line, AgentMessage::Baselines(slots)).await
+            }
             () = sleep_until(line.next_beat) => self.beat(line).await,
             () = sleep_until(renew_at), if renewal_due => self.begin_renewal(line),
             answer = pending(&mut line.renewing), if line.renewing.is_some() => {
@@ -194,7 +197,9 @@ impl<'a> Session<'a> {
                 line.next_beat = Instant::now() + line.beat;
                 if welcome.send_report { self.send_report(line).await } else { Ok(()) }
             }
-            message @ (ControllerMessage::Command(_) | ControllerMessage::Permit(_)) => {
+            message @ (ControllerMessage::Command(_)
+            | ControllerMessage::Permit(_)
+            | ControllerMessage::BaselineAck { .. }) => {
                 let told = self.ends.events.send(LinkEvent::Message(message)).await;
                 told.map_err(|_| SessionEnd::Closed)
             }

@@ -146,6 +146,7 @@ impl Default for Behaviour {
                 heartbeat_every: Millis(60_000),
                 reconnect_window: Millis(1),
                 send_report: false,
+                baseline_every: Millis(0),
             },
             certificate_life: Duration::from_secs(3600),
             artifact: Vec::new(),

@@ -70,14 +70,24 @@ fn link(address: &str, identity: &Identity, renewal: Renewal) -> Bench {
     let (report, reports) = watch::channel(report(identity, 1));
     let (permits, requests) = mpsc::channel(4);
     let (tell, events) = mpsc::channel(16);
-    let ends = LinkEnds { report: reports, permits: requests, events: tell };
+    let ends = LinkEnds {
+        report: reports,
+        permits: requests,
+        baselines: mpsc::channel(1).1,
+        events: tell,
+    };
     let task = tokio::spawn(run_link(config, identity.clone(), ends));
     Bench { report, permits, events, task }
 }
 
 fn welcome(heartbeat_every: u64, send_report: bool) -> Behaviour {
     let heartbeat_every = Millis(heartbeat_every);
-    let welcome = Welcome { heartbeat_every, reconnect_window: Millis(1), send_report };
+    let welcome = Welcome {
+        heartbeat_every,
+        reconnect_window: Millis(1),
+        send_report,
+        baseline_every: Millis(0),
+    };
     Behaviour { welcome, ..Behaviour::default() }
 }
 

@@ -6,6 +6,7 @@
 //! made from one value and cannot disagree.
 
 mod audit;
+mod baseline;
 mod host;
 mod kernel;
 mod plan;
@@ -14,6 +15,7 @@ mod trust;
 mod words;
 
 pub use audit::{AuditBreak, AuditCheck, AuditPage, AuditView, EventPage, EventView, Outcome};
+pub use baseline::{BaselineBoot, BaselineValue, BaselineView};
 pub use host::{HostInRollout, HostPage, HostRef, HostView, HostWhyView, HostsChanged};
 pub use kernel::{ArtifactView, KernelList, KernelView, KnownBadView};
 pub use plan::{ClassHosts, Coverage, ExcludedHost, PlanView, PlanWave};

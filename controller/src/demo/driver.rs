@@ -166,7 +166,7 @@ impl Driver {
         let (report_end, report) = watch::channel(report);
         let (permits_end, permits) = mpsc::channel(4);
         let (events, events_end) = mpsc::channel(64);
-        let ends = LinkEnds { report, permits, events };
+        let ends = LinkEnds { report, permits, baselines: mpsc::channel(1).1, events };
         let link = run_link(self.world.link_config(), self.identity.clone(), ends);
         self.line = Some(Line {
             report: report_end,

@@ -254,7 +254,9 @@ impl SimHost {
             ControllerMessage::Command(command) => self.step(at, Input::Command(command), out),
             ControllerMessage::Permit(answer) => self.step(at, Input::Permit(answer), out),
             // The link answers these; the machine never sees them.
-            ControllerMessage::Welcome(_) | ControllerMessage::SendReport => {}
+            ControllerMessage::Welcome(_)
+            | ControllerMessage::SendReport
+            | ControllerMessage::BaselineAck { .. } => {}
         }
     }
 

@@ -59,7 +59,9 @@ impl Step {
                 let what = match &**message {
                     ControllerMessage::Command(command) => command.id.0 as u64,
                     ControllerMessage::Permit(answer) => answer.nonce.0 as u64,
-                    ControllerMessage::Welcome(_) | ControllerMessage::SendReport => 0,
+                    ControllerMessage::Welcome(_)
+                    | ControllerMessage::SendReport
+                    | ControllerMessage::BaselineAck { .. } => 0,
                 };
                 [3, u64::from(*host), what]
             }

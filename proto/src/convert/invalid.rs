@@ -45,6 +45,12 @@ pub(crate) const HOSTS: Limit = Limit { list: 2_000_000, ..USUAL };
 pub(crate) const PAGE: Limit = Limit { list: 10_000, ..USUAL };
 /// Certificates, signing requests and bundles of authorities in PEM or DER: 64 KiB.
 pub(crate) const CERTIFICATE: Limit = Limit { text: 64 << 10, ..USUAL };
+/// Slots of baselines in one message.
+pub(crate) const SLOTS: Limit = Limit { list: 64, ..USUAL };
+/// Metrics of one slot: more than there are, for newer agents.
+pub(crate) const METRICS: Limit = Limit { list: 128, ..USUAL };
+/// A histogram: 64 KiB.
+pub(crate) const HISTOGRAM: Limit = Limit { text: 64 << 10, ..USUAL };
 /// One piece of an artifact: 1 MiB.
 pub(crate) const CHUNK: Limit = Limit { text: 1 << 20, ..USUAL };
 

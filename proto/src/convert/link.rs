@@ -8,12 +8,12 @@ use wavegate_common::message::{AgentMessage, ControllerMessage, Hello, Welcome};
 
 use super::field::OnWire;
 use super::host::{report, write_report};
-use super::invalid::{At, Invalid, NAME};
+use super::invalid::{At, Invalid, NAME, SLOTS};
 use super::shape::{choice, record};
 use crate::wire;
 
 record!(Hello = Hello { version[NAME], boot_id, report_digest, generation });
-record!(Welcome = Welcome { heartbeat_every, reconnect_window, send_report });
+record!(Welcome = Welcome { heartbeat_every, reconnect_window, send_report, baseline_every });
 
 choice!(Denied in denied { Paused, UnknownCommand, OtherBoot, NotNow(why), AlreadyGranted });
 choice!(PermitDecision in permit_decision { Granted { valid_for }, Denied(why) });
@@ -62,6 +62,10 @@ pub(crate) fn agent_message(
                 boot_id: OnWire::read(ask.boot_id, &at.field("boot_id"))?,
             }))
         }
+        Some(Kind::Baselines(said)) => {
+            let at = At::root("baselines");
+            OnWire::read(said.slots, &at.field("slots").limited(SLOTS)).map(AgentMessage::Baselines)
+        }
         None => Err(At::root("message").invalid("missing, or of a kind not known here")),
     }
 }
@@ -82,6 +86,9 @@ pub(crate) fn write_agent_message(message: &AgentMessage) -> wire::AgentMessage 
             nonce: ask.nonce.write(),
             boot_id: ask.boot_id.write(),
         }),
+        AgentMessage::Baselines(slots) => {
+            Kind::Baselines(wire::BaselineSlots { slots: slots.write() })
+        }
     };
     wire::AgentMessage { kind: Some(kind) }
 }
@@ -106,6 +113,9 @@ pub(crate) fn controller_message(
             OnWire::read(answer, &At::root("permit")).map(ControllerMessage::Permit)
         }
         Some(Kind::SendReport(wire::Nothing {})) => Ok(ControllerMessage::SendReport),
+        Some(Kind::BaselineAck(wire::BaselineAck { up_to })) => {
+            Ok(ControllerMessage::BaselineAck { up_to })
+        }
         None => Err(At::root("message").invalid("missing, or of a kind not known here")),
     }
 }
@@ -119,6 +129,9 @@ pub(crate) fn write_controller_message(message: &ControllerMessage) -> wire::Con
         ControllerMessage::Command(command) => Kind::Command(OnWire::write(command.as_ref())),
         ControllerMessage::Permit(answer) => Kind::Permit(answer.write()),
         ControllerMessage::SendReport => Kind::SendReport(wire::Nothing {}),
+        ControllerMessage::BaselineAck { up_to } => {
+            Kind::BaselineAck(wire::BaselineAck { up_to: *up_to })
+        }
     };
     wire::ControllerMessage { kind: Some(kind) }
 }

@@ -4,7 +4,9 @@
 use std::fmt;
 
 use wavegate_common::view::TokenBinding;
-use wavegate_common::{Digest, HostClass, HostId, Millis, Release, RolloutSpec, Selector};
+use wavegate_common::{
+    Digest, HostClass, HostId, MetricId, Millis, Release, RolloutSpec, Selector,
+};
 
 use crate::convert::{At, CERTIFICATE, Invalid, NAME, OnWire, PAGE, USUAL, record};
 
@@ -83,6 +85,13 @@ asks! {
     WhyHost {
         /// Which.
         host: String, [NAME];
+    }
+    /// What was one host like in its last boots?
+    GetBaseline {
+        /// Which host.
+        host: String, [NAME];
+        /// Which metrics; all if none is named.
+        metrics: Vec<MetricId>;
     }
     /// Nothing shall begin on these hosts.
     HoldHosts {

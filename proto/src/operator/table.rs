@@ -13,6 +13,7 @@ macro_rules! calls {
             list_hosts: ListHosts => HostPage, Viewer;
             get_host: GetHost => HostView, Viewer;
             why_host: WhyHost => HostWhyView, Viewer;
+            get_baseline: GetBaseline => BaselineView, Viewer;
             hold_hosts: HoldHosts => HostsChanged, Operator;
             release_hosts: ReleaseHosts => HostsChanged, Operator;
             exclude_hosts: ExcludeHosts => HostsChanged, Operator;

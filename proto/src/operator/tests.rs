@@ -6,9 +6,9 @@ use tokio_stream::Empty;
 use tonic::{Code, Request, Status};
 use wavegate_common::HostId;
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, EventPage, HostPage, HostView, HostWhyView, HostsChanged,
-    KernelList, KernelView, OperatorEnrolled, PlanView, Role, RolloutList, RolloutView,
-    RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
+    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, Role, RolloutList,
+    RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]

@@ -198,6 +198,7 @@ async fn answer(
 ) -> bool {
     match said {
         ControllerMessage::Welcome(welcome) if !welcome.send_report => return false,
+        ControllerMessage::BaselineAck { .. } => return false,
         ControllerMessage::Welcome(_) | ControllerMessage::SendReport => {}
         ControllerMessage::Command(command) => {
             if let Some(question) = follow(report, &command) {

@@ -42,6 +42,7 @@ impl AgentApi for Mirror {
             heartbeat_every: Millis::secs(30),
             reconnect_window: Millis::secs(60),
             send_report: true,
+            baseline_every: Millis(0),
         };
         Ok(tokio_stream::iter(vec![Ok(ControllerMessage::Welcome(welcome))]))
     }

@@ -3,6 +3,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use wavegate_common::baseline::{BaselineSlot, Histogram, MetricId, NumberedSlot};
 use wavegate_common::command::{
     Action, BootOrder, Command, Denied, PermitAnswer, PermitDecision, PermitRequest, Precondition,
 };
@@ -253,6 +254,27 @@ fn answer() -> BoxedStrategy<PermitAnswer> {
         .boxed()
 }
 
+fn histogram() -> BoxedStrategy<Histogram> {
+    vec((any::<u64>(), 1..u64::MAX), 1..5)
+        .prop_map(|values| {
+            let mut histogram = Histogram::default();
+            values.iter().for_each(|(value, times)| histogram.record_many(*value, *times));
+            histogram
+        })
+        .boxed()
+}
+
+fn slot() -> BoxedStrategy<NumberedSlot> {
+    let metrics = btree_map(proptest::sample::select(MetricId::ALL), histogram(), 0..4);
+    (any::<u64>(), boot(), kernel(), any::<i32>(), span(), metrics)
+        .prop_map(|(seq, boot, kernel, at, covered, metrics)| {
+            let start = BaselineSlot::start_of(Timestamp(i64::from(at) * 1_000));
+            let metrics = metrics.into_iter().collect();
+            NumberedSlot { seq, slot: BaselineSlot { boot, kernel, start, covered, metrics } }
+        })
+        .boxed()
+}
+
 /// Something that `HOST` says.
 pub(super) fn agent_message() -> BoxedStrategy<AgentMessage> {
     let hello = (text(), boot(), digest(), generation()).prop_map(
@@ -266,15 +288,18 @@ pub(super) fn agent_message() -> BoxedStrategy<AgentMessage> {
         AgentMessage::Permit(PermitRequest { host: HOST, command, nonce: Nonce(nonce), boot_id })
     });
     let report = report().prop_map(|report| AgentMessage::Report(Box::new(report)));
-    prop_oneof![hello, beat, permit, report].boxed()
+    let baselines = vec(slot(), 0..3).prop_map(AgentMessage::Baselines);
+    prop_oneof![hello, beat, permit, report, baselines].boxed()
 }
 
 pub(super) fn controller_message() -> BoxedStrategy<ControllerMessage> {
-    let welcome = (span(), span(), any::<bool>()).prop_map(|(beat, window, send_report)| {
+    let welcome = (span(), span(), any::<bool>(), span());
+    let welcome = welcome.prop_map(|(beat, window, send_report, baseline_every)| {
         ControllerMessage::Welcome(Welcome {
             heartbeat_every: beat,
             reconnect_window: window,
             send_report,
+            baseline_every,
         })
     });
     prop_oneof![
@@ -282,6 +307,7 @@ pub(super) fn controller_message() -> BoxedStrategy<ControllerMessage> {
         command().prop_map(|command| ControllerMessage::Command(Box::new(command))),
         answer().prop_map(ControllerMessage::Permit),
         Just(ControllerMessage::SendReport),
+        any::<u64>().prop_map(|up_to| ControllerMessage::BaselineAck { up_to }),
     ]
     .boxed()
 }

@@ -4,17 +4,19 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use wavegate_common::baseline::{MetricId, SlotValue};
 use wavegate_common::inventory::Hold;
 use wavegate_common::view::{
-    AuditView, Choice, ClassCount, ClassHosts, Coverage, DomainLoad, EventView, ExcludedHost,
-    HarmedHost, HostCounts, HostInRollout, HostRef, HostStanding, HostView, HostWhyView,
-    KernelView, KnownBadView, Outcome, PlanView, PlanWave, Role, RolloutView, RolloutWhyView,
-    Standing, TokenBinding, TokenState, TokenView, WaitGroup, WaitView, WaveView,
+    AuditView, BaselineBoot, BaselineValue, BaselineView, Choice, ClassCount, ClassHosts, Coverage,
+    DomainLoad, EventView, ExcludedHost, HarmedHost, HostCounts, HostInRollout, HostRef,
+    HostStanding, HostView, HostWhyView, KernelView, KnownBadView, Outcome, PlanView, PlanWave,
+    Role, RolloutView, RolloutWhyView, Standing, TokenBinding, TokenState, TokenView, WaitGroup,
+    WaitView, WaveView,
 };
 
 use super::draw::{
-    HOST, class, digest, domain, generation, health_state, host, kernel, labels, release, report,
-    rollout_id, span, text, texts, time, word,
+    HOST, boot, class, digest, domain, generation, health_state, host, kernel, labels, release,
+    report, rollout_id, span, text, texts, time, word,
 };
 use super::draw_rollout::{
     exclude, finding, host_phase, phase, plan_report, share, spec, waiting, waiver, wave_report,
@@ -67,6 +69,29 @@ pub(super) fn host_view() -> BoxedStrategy<HostView> {
             }
         })
         .boxed()
+}
+
+pub(super) fn baseline_view() -> BoxedStrategy<BaselineView> {
+    // A mean that decimal digits hold exactly.
+    let value = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u32>(), any::<u64>()).prop_map(
+        |(p50, p99, iqr, mean, count)| {
+            let mean = f64::from(mean) / 4.0;
+            SlotValue { p50, p99, iqr, mean, count }
+        },
+    );
+    let value =
+        (select(MetricId::ALL), value).prop_map(|(metric, v)| BaselineValue::new(metric, v));
+    let boots = (boot(), kernel(), time(), time(), any::<u64>(), vec(value, 0..3)).prop_map(
+        |(boot_id, kernel, first, last, slots, metrics)| BaselineBoot {
+            boot_id,
+            kernel,
+            first,
+            last,
+            slots,
+            metrics,
+        },
+    );
+    (host_ref(), vec(boots, 0..3)).prop_map(|(host, boots)| BaselineView { host, boots }).boxed()
 }
 
 pub(super) fn host_why() -> BoxedStrategy<HostWhyView> {

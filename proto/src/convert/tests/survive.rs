@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::draw::{HOST, agent_message, command, controller_message};
 use super::draw_rollout::{host_phase, phase, plan_report, spec, waiting};
 use super::draw_view::{
-    audit, event, host_view, host_why, kernel_view, plan_view, rollout_view, rollout_why,
-    token_view,
+    audit, baseline_view, event, host_view, host_why, kernel_view, plan_view, rollout_view,
+    rollout_why, token_view,
 };
 use super::drop::every_loss_is_named;
 use crate::convert::{At, OnWire};
@@ -97,6 +97,8 @@ fn what_the_planner_says() {
 fn views_of_hosts() {
     survives::<_, wire::HostView>("HostView", &host_view());
     survives::<_, wire::HostWhyView>("HostWhyView", &host_why());
+    survives::<_, wire::BaselineView>("BaselineView", &baseline_view());
+    survives_json(&baseline_view());
     survives_json(&host_view());
     survives_json(&host_why());
 }
