@@ -1,17 +1,17 @@
 //! `wavegate host`: what hosts run, and why they do not move.
 
 use clap::{Args, Subcommand};
-use wavegate_common::Selector;
 use wavegate_common::view::{HostPage, HostsChanged};
+use wavegate_common::{MetricId, Selector};
 use wavegate_proto::operator::ask::{
-    ExcludeHosts, GetHost, HoldHosts, ListHosts, ReleaseHosts, WhyHost,
+    ExcludeHosts, GetBaseline, GetHost, HoldHosts, ListHosts, ReleaseHosts, WhyHost,
 };
 
 use super::client::{Client, reason};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::render::paint::Paint;
-use super::render::{host as text, time};
+use super::render::{baseline as numbers, host as text, time};
 use super::root::Reason;
 use super::session::Session;
 
@@ -24,6 +24,8 @@ pub enum Command {
     Show(One),
     /// Say why a host does not move: the one reason, since when, and what releases it
     Why(One),
+    /// Show what a host was like in its last boots: each metric with its median and its tail
+    Baseline(Baseline),
     /// Hold hosts: nothing begins on them until they are released
     Hold(Change),
     /// Let hosts go that were held
@@ -48,6 +50,16 @@ pub struct List {
 pub struct One {
     /// Its name, its id, or the first digits of its id
     host: String,
+}
+
+/// One host, and what of it.
+#[derive(Debug, Args)]
+pub struct Baseline {
+    /// Its name, its id, or the first digits of its id
+    host: String,
+    /// Only this metric, for example `io.read_latency`; may be given several times
+    #[arg(long, value_name = "METRIC")]
+    metric: Vec<MetricId>,
 }
 
 /// Some hosts.
@@ -93,6 +105,7 @@ pub(super) fn run(command: &Command, session: &Session) -> Result<Exit, Failure>
             Command::List(args) => list(args, session).await,
             Command::Show(args) => show(args, session).await,
             Command::Why(args) => why(args, session).await,
+            Command::Baseline(args) => baseline(args, session).await,
             Command::Hold(args) => hold(args, session).await,
             Command::Release(args) => release(args, session).await,
             Command::Exclude(args) => exclude(args, session).await,
@@ -157,6 +170,23 @@ async fn why(args: &One, session: &Session) -> Result<(), Failure> {
         })?;
     let paint = Paint(session.output.colour);
     session.output.data(&why, || text::why(&why, time::now(), paint))
+}
+
+async fn baseline(args: &Baseline, session: &Session) -> Result<(), Failure> {
+    let mut client = session.client().await?;
+    let ask = GetBaseline { host: args.host.clone(), metrics: args.metric.clone() };
+    let view = client.calls.get_baseline(&ask).await.map_err(|status| {
+        client.failed(format!("cannot tell what host {} was like", args.host), &status)
+    })?;
+    let wide = session.output.is_wide();
+    session.output.data(&view, || numbers::boots(&view, time::now(), wide))?;
+    if view.boots.is_empty() {
+        session.output.say(
+            "nothing was measured yet: the first slot comes about ten minutes after an agent with \
+             `baseline` enabled has connected",
+        );
+    }
+    Ok(())
 }
 
 async fn hold(args: &Change, session: &Session) -> Result<(), Failure> {

@@ -33,6 +33,9 @@ pub struct Config {
     pub drive_every: Millis,
     /// How often an open order is sent again.
     pub resend_every: Millis,
+    /// How often a host may send what it has measured. By default it grows with the fleet: 20 ms
+    /// for each host, from 5 s to 4 min.
+    pub baseline_every: Option<Millis>,
     /// How often it writes down when hosts were last heard of.
     pub checkpoint_every: Millis,
     /// What holds for every rollout.
@@ -72,6 +75,7 @@ impl Default for Config {
             reconnect_window: None,
             drive_every: Millis::secs(5),
             resend_every: Millis::secs(15),
+            baseline_every: None,
             checkpoint_every: Millis::secs(60),
             policy: Policy::default(),
         }

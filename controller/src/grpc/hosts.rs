@@ -1,15 +1,15 @@
 //! Hosts: look, hold, let go, exclude.
 
 use tonic::Status;
-use wavegate_common::view::{HostPage, HostView, HostWhyView, HostsChanged};
+use wavegate_common::view::{BaselineView, HostPage, HostView, HostWhyView, HostsChanged};
 use wavegate_common::{HostId, RolloutId, Selector};
 use wavegate_core::Request;
 use wavegate_proto::operator::Who;
-use wavegate_proto::operator::ask::{GetHost, ListHosts, Reason, WhyHost};
+use wavegate_proto::operator::ask::{GetBaseline, GetHost, ListHosts, Reason, WhyHost};
 
 use super::api::{Api, actor};
 use super::lookup;
-use super::status::{of_refusal, of_stopped};
+use super::status::{of_refusal, of_stopped, of_store};
 use crate::driver::{Ask, Done, Refusal};
 use crate::view;
 
@@ -55,6 +55,15 @@ impl Api {
 
     pub(super) async fn host_reason(&self, ask: WhyHost) -> Result<HostWhyView, Status> {
         self.about_host(ask.host, view::host_why).await
+    }
+
+    pub(super) async fn baseline(&self, ask: GetBaseline) -> Result<BaselineView, Status> {
+        let named = |world: &crate::driver::World, record: &wavegate_common::HostRecord| {
+            view::host_ref(world, record.id)
+        };
+        let host = self.about_host(ask.host, named).await?;
+        let kept = self.driver.store().baselines_of(host.id, ask.metrics).await;
+        Ok(view::baseline(host, &kept.map_err(|error| of_store(&error))?))
     }
 
     async fn about_host<T: Send + 'static>(

@@ -3,9 +3,9 @@
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, EventPage, HostPage, HostView, HostWhyView, HostsChanged,
-    KernelList, KernelView, OperatorEnrolled, PlanView, RolloutList, RolloutView, RolloutWhyView,
-    TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
+    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, RolloutList, RolloutView,
+    RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
 use wavegate_core::Request;
 use wavegate_proto::Caller;
@@ -32,6 +32,9 @@ impl OperatorApi for Service {
     }
     async fn why_host(&self, _: Who, ask: ask::WhyHost) -> Result<HostWhyView, Status> {
         self.0.host_reason(ask).await
+    }
+    async fn get_baseline(&self, _: Who, ask: ask::GetBaseline) -> Result<BaselineView, Status> {
+        self.0.baseline(ask).await
     }
     async fn hold_hosts(&self, by: Who, ask: ask::HoldHosts) -> Result<HostsChanged, Status> {
         self.0.hold(by, ask.hosts, ask.selector, ask.reason, true).await

@@ -1,6 +1,7 @@
 //! One stream, from its first word to its end.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tonic::Status;
 use wavegate_common::{
-    AgentMessage, ControllerMessage, Digest, HostId, HostReport, Millis, Welcome,
+    AgentMessage, ControllerMessage, Digest, HostId, HostReport, Millis, NumberedSlot, Welcome,
 };
 use wavegate_proto::agent::AgentStream;
 
@@ -29,9 +30,17 @@ pub struct Pace {
     pub reconnect_window: Option<Millis>,
     /// How often an open order is sent again.
     pub resend_every: Millis,
+    /// How often a host may send slots of baselines; none lets it grow with the fleet.
+    pub baseline_every: Option<Millis>,
 }
 
 impl Pace {
+    /// Fifty messages a second at most, of which a fleet of 5,000 needs a third.
+    fn baseline_every(&self, hosts: usize) -> Millis {
+        let by_size = Millis((hosts as u64).saturating_mul(20).clamp(5_000, 240_000));
+        self.baseline_every.unwrap_or(by_size)
+    }
+
     /// One second for each thousand hosts: a thousand handshakes a second are what one core of a
     /// controller does with room to spare.
     fn window(&self, hosts: usize) -> Millis {
@@ -85,11 +94,13 @@ async fn begin(driver: &DriverHandle, pace: Pace, stream: &mut Stream) -> Result
         asked: false,
         newest: None,
         resend: Duration::from_millis(pace.resend_every.0),
+        storing: None,
     };
     let welcome = Welcome {
         heartbeat_every: pace.heartbeat_every,
         reconnect_window: pace.window(hosts),
         send_report: known != Some(digest),
+        baseline_every: pace.baseline_every(hosts),
     };
     say(stream, ControllerMessage::Welcome(welcome)).await?;
     Ok(session)
@@ -108,6 +119,9 @@ impl Drop for Attachment {
     }
 }
 
+/// Ends with the number up to which slots are safe, if they are.
+type Storing = Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
+
 struct Session {
     attachment: Attachment,
     lane: LaneEnd,
@@ -118,6 +132,8 @@ struct Session {
     /// Boot and number of the newest report on this stream.
     newest: Option<(wavegate_common::BootId, u64)>,
     resend: Duration,
+    /// Slots on their way to the disk. Orders and answers do not wait for them.
+    storing: Option<Storing>,
 }
 
 impl Session {
@@ -146,6 +162,12 @@ impl Session {
                         say(stream, ControllerMessage::Permit(answer)).await?;
                     } else {
                         return Err(Status::aborted("another stream of this host took over"));
+                    }
+                }
+                safe = stored(&mut self.storing), if self.storing.is_some() => {
+                    self.storing = None;
+                    if let Some(up_to) = safe {
+                        say(stream, ControllerMessage::BaselineAck { up_to }).await?;
                     }
                 }
                 // Sent again while it is open: a copy that arrives twice does nothing.
@@ -177,8 +199,28 @@ impl Session {
                 }
             }
             AgentMessage::Permit(request) => driver.permit(request).await.map_err(going_down)?,
+            AgentMessage::Baselines(slots) => self.keep(slots),
         }
         Ok(())
+    }
+
+    /// A host sends the next slots when it has heard that the last ones are safe; one that does
+    /// not wait is not answered.
+    fn keep(&mut self, slots: Vec<NumberedSlot>) {
+        let Some(up_to) = slots.iter().map(|slot| slot.seq).max() else { return };
+        if self.storing.is_some() {
+            return;
+        }
+        let (host, store) = (self.attachment.host, self.attachment.driver.store().clone());
+        self.storing = Some(Box::pin(async move {
+            match store.put_baselines(host, slots).await {
+                Ok(()) => Some(up_to),
+                Err(error) => {
+                    tracing::warn!(%host, %error, "baselines were not kept; the host has them");
+                    None
+                }
+            }
+        }));
     }
 
     async fn take_report(&mut self, report: HostReport) -> Result<(), Status> {
@@ -193,6 +235,13 @@ impl Session {
         self.known = Some(digest);
         let facts = HostFacts { report: Arc::new(report), digest, seen: clock::now() };
         self.attachment.driver.report(facts).await.map_err(going_down)
+    }
+}
+
+async fn stored(storing: &mut Option<Storing>) -> Option<u64> {
+    match storing {
+        Some(storing) => storing.await,
+        None => std::future::pending().await,
     }
 }
 

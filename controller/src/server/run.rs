@@ -117,6 +117,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         heartbeat_every: config.heartbeat_every,
         reconnect_window: config.reconnect_window,
         resend_every: config.resend_every,
+        baseline_every: config.baseline_every,
     };
     let shelf = Shelf::open(&files.dir)?;
     let parts = Parts { driver: driver.clone(), shelf, authority: Arc::clone(&authority), pace };

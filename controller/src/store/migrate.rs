@@ -23,8 +23,10 @@ pub(super) struct Migration {
 }
 
 /// Every migration there is, in order.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "initial", sql: include_str!("migrations/0001_initial.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "initial", sql: include_str!("migrations/0001_initial.sql") },
+    Migration { number: 2, name: "baselines", sql: include_str!("migrations/0002_baselines.sql") },
+];
 
 const LOG: &str = "CREATE TABLE IF NOT EXISTS migrations (
     number INTEGER PRIMARY KEY,
@@ -127,18 +129,18 @@ mod tests {
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        assert_eq!(rows, [(1, "initial".to_owned(), 7)]);
+        assert_eq!(rows, [(1, "initial".to_owned(), 7), (2, "baselines".to_owned(), 7)]);
         assert!(MIGRATIONS.iter().zip(1..).all(|(migration, number)| migration.number == number));
     }
 
     #[test]
     fn a_newer_database_is_refused_untouched() {
-        let extra = Migration { number: 2, name: "later", sql: "CREATE TABLE later (a) STRICT" };
+        let extra = Migration { number: 3, name: "later", sql: "CREATE TABLE later (a) STRICT" };
         let extra = Migration { sql: "CREATE TABLE later (a TEXT) STRICT", ..extra };
         let mut conn = migrated(&[MIGRATIONS, &[extra]].concat());
         let before = schema(&conn);
         let error = migrate(&mut conn, Path::new("w.db"), MIGRATIONS, Timestamp(8)).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
         assert!(error.to_string().contains("run the newer wavegate again"), "{error}");
         assert_eq!(schema(&conn), before);
     }

@@ -6,10 +6,12 @@
 //!   two controllers on one file one wins and the other plans again.
 //! * Heartbeats write nothing; when a host was last heard of is kept about once a minute.
 //! * Row types are private to this folder; what comes out are values of the domain.
+//! * Baselines are bounded per host, and merged when they are old ([`baselines`]).
 //!
 //! There is no second engine and no trait yet: the in-memory fake of a database is a database.
 
 mod audit;
+mod baselines;
 mod commit;
 mod copy;
 mod error;
@@ -18,6 +20,7 @@ mod handle;
 mod hosts;
 mod json;
 mod lock;
+mod measures;
 mod meta;
 mod migrate;
 mod open;
@@ -31,9 +34,12 @@ mod tokens;
 mod writer;
 
 #[cfg(test)]
+mod baseline_tests;
+#[cfg(test)]
 mod tests;
 
 pub use audit::StoredEntry;
+pub use baselines::StoredBoot;
 pub use commit::{Commit, Committed};
 pub use copy::{Copied, copy, verify_audit_of};
 pub use error::StoreError;

@@ -2,6 +2,7 @@
 //! time comes in, so that every page is tested as text. It adds nothing to what the view says.
 
 pub mod audit;
+pub mod baseline;
 pub mod host;
 pub mod kernel;
 pub mod live;

@@ -15,6 +15,30 @@ CREATE TABLE audit (
     hash TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE baseline_boots (
+    id INTEGER PRIMARY KEY,
+    host TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    kernel TEXT NOT NULL,
+    -- Of all slots, by the host's clock, and how many they are.
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    slots INTEGER NOT NULL,
+    -- Older slots merged, and the last of them: one that comes again is not counted again.
+    folded BLOB NOT NULL,
+    folded_to INTEGER,
+    UNIQUE (host, boot)
+) STRICT;
+
+CREATE TABLE baseline_slots (
+    id INTEGER PRIMARY KEY,
+    boot INTEGER NOT NULL REFERENCES baseline_boots (id) ON DELETE CASCADE,
+    start INTEGER NOT NULL,
+    covered INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (boot, start)
+) STRICT;
+
 CREATE TABLE events (
     rollout INTEGER NOT NULL REFERENCES rollouts (id),
     seq INTEGER NOT NULL,
