@@ -54,9 +54,13 @@ impl Exit {
             Self::Ok => "it did what was asked",
             Self::Failed => "it failed: the message says why",
             Self::Usage => "the command line, a file or a selector cannot be used as it is",
-            Self::Paused => "the rollout is paused and a person must decide (status, demo)",
-            Self::Ended => "the rollout was aborted or rolled back (status)",
-            Self::TimedOut => "what was waited for did not happen within --timeout",
+            Self::Paused => {
+                "the rollout is paused and a person must decide (status, demo); gate: fail"
+            }
+            Self::Ended => "the rollout was aborted or rolled back (status); gate: extend",
+            Self::TimedOut => {
+                "what was waited for did not happen within --timeout; gate: inconclusive"
+            }
             Self::Denied => "this operator may not do it",
             Self::Unreachable => "the controller cannot be reached",
             Self::Conflict => "something came first: the plan no longer fits, or the name exists",

@@ -102,6 +102,14 @@ impl Failure {
         self.exit
     }
 
+    /// The message in one line: what, why, and what to do next.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let next = self.next.as_ref().map(|next| format!("; {next}")).unwrap_or_default();
+        format!("{}{why}{next}", self.what)
+    }
+
     /// The whole message, at most 100 columns wide.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {

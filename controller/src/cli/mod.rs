@@ -9,6 +9,7 @@ pub mod controller;
 pub mod demo;
 pub mod exit;
 pub mod failure;
+pub mod gate;
 pub mod host;
 pub mod kernel;
 pub mod man;

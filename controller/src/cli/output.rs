@@ -53,6 +53,8 @@ impl Colour {
 pub struct Output {
     /// The shape of data.
     pub format: Format,
+    /// Whether the operator chose it.
+    chosen: bool,
     /// Whether data are coloured.
     pub colour: bool,
     /// Whether talk is coloured.
@@ -66,15 +68,25 @@ pub struct Output {
 impl Output {
     /// As the options and the two streams say.
     #[must_use]
-    pub fn new(format: Format, colour: Colour, quiet: bool) -> Self {
+    pub fn new(format: Option<Format>, colour: Colour, quiet: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         Self {
-            format,
+            format: format.unwrap_or_default(),
+            chosen: format.is_some(),
             colour: colour.on(terminal),
             talk_colour: colour.on(io::stderr().is_terminal()),
             quiet,
             terminal,
         }
+    }
+
+    /// The same, with another default for commands whose data are rarely for people.
+    #[must_use]
+    pub fn or(mut self, format: Format) -> Self {
+        if !self.chosen {
+            self.format = format;
+        }
+        self
     }
 
     /// Whether data are for people.

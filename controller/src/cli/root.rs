@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::output::{Colour, Format, Output};
 use super::session::Session;
 use super::{
-    audit, completion, controller, demo, host, kernel, man, operator, rollout, token, topics,
+    audit, completion, controller, demo, gate, host, kernel, man, operator, rollout, token, topics,
     version,
 };
 
@@ -39,9 +39,9 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Shape of the data on stdout; json and yaml are stable
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Format,
+    /// Shape of the data on stdout; json and yaml are stable. Without it table, for `gate` json
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    pub output: Option<Format>,
     /// Client context: which controller, and as whom. Without it the one in
     /// ~/.config/wavegate/context.yaml, else ./wavegate-data/admin.yaml
     #[arg(long, global = true, value_name = "FILE", env = super::context::VARIABLE, hide_env_values = true)]
@@ -94,6 +94,9 @@ enum Command {
     /// Rollouts: plan, apply, watch, stop, roll back
     #[command(subcommand)]
     Rollout(rollout::Command),
+    /// The gate on plain files: judge what somebody else measured
+    #[command(subcommand)]
+    Gate(gate::Command),
     /// Who did what, when and why
     #[command(subcommand)]
     Audit(audit::Command),
@@ -143,6 +146,7 @@ fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> {
         Command::Host(command) => host::run(&command, session),
         Command::Kernel(command) => kernel::run(&command, session),
         Command::Rollout(command) => rollout::run(&command, session),
+        Command::Gate(command) => gate::run(&command, session),
         Command::Audit(command) => audit::run(&command, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Completion(args) => completion::run(&args),

@@ -86,7 +86,7 @@ impl Plan {
     pub fn new(better: Better) -> Self {
         Self {
             better,
-            min_effect: 0.001,
+            min_effect: 0.0,
             margin: 0.05,
             alpha: 0.01,
             beta: 0.1,
