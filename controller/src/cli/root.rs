@@ -94,7 +94,7 @@ enum Command {
     /// Rollouts: plan, apply, watch, stop, roll back
     #[command(subcommand)]
     Rollout(rollout::Command),
-    /// The gate on plain files: judge what somebody else measured
+    /// The gate's statistics: on plain files, and behind the verdicts of rollouts
     #[command(subcommand)]
     Gate(gate::Command),
     /// Who did what, when and why
