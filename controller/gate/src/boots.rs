@@ -14,8 +14,8 @@ use crate::reboots::evidence::ODDS;
 
 /// Experience that every class begins with: one failed boot in 200.
 const PRIOR: (f64, f64) = (1.0, 199.0);
-/// Points of `p` that are averaged over.
-const POINTS: u32 = 400;
+/// Points of `p` that are averaged over, at most.
+const POINTS: f64 = 20_000.0;
 /// So many failures among the first boots of a class stop it, whatever its history.
 pub const EARLY_FAILURES: usize = 2;
 /// How many boots are the first ones.
@@ -98,9 +98,7 @@ pub fn ln_evidence(history: History, boots: u64, failed: u64) -> f64 {
     let bad = failed as f64;
     let a = PRIOR.0 + history.failed as f64;
     let b = PRIOR.1 + history.boots.saturating_sub(history.failed) as f64;
-    // Over the logit of p: between 10^-7 and 1 - 10^-7 nothing of weight is left out.
-    let points: Vec<(f64, f64, f64)> = (0..POINTS)
-        .map(|k| 16.0 * (2.0 * (f64::from(k) + 0.5) / f64::from(POINTS) - 1.0))
+    let points: Vec<(f64, f64, f64)> = logits(a, b, bad, good)
         .map(|logit| (logit, -(-logit).exp().ln_1p(), -logit.exp().ln_1p()))
         .collect();
     let seen = |ln_odds: f64| {
@@ -112,6 +110,18 @@ pub fn ln_evidence(history: History, boots: u64, failed: u64) -> f64 {
     };
     let before = seen(0.0);
     ln_sum_exp(ODDS.iter().map(|odds| seen(odds.ln()) - before)) - (ODDS.len() as f64).ln()
+}
+
+/// Logits of `p`, evenly spaced, over all of the weight that a beta distribution has with or
+/// without what was seen, and close enough for the narrower of the two.
+fn logits(a: f64, b: f64, bad: f64, good: f64) -> impl Iterator<Item = f64> {
+    let (middle, spread) = ((a / b).ln(), (1.0 / a + 1.0 / b).sqrt());
+    let narrow = (1.0 / (a + bad) + 1.0 / (b + good)).sqrt();
+    // The lower tail falls as exp(-a·distance), the odds shift by ln 64 at most.
+    let (low, high) = (middle - 25.0 * spread - 6.0, middle + 12.0 * spread + 6.0);
+    let count = ((high - low) / (narrow / 2.0).min(0.1)).ceil().min(POINTS);
+    let step = (high - low) / count;
+    (0..count as u32).map(move |k| low + (f64::from(k) + 0.5) * step)
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ impl Errors {
 /// extreme of the `C(n + m, n)` orders must be rare enough.
 #[must_use]
 pub fn can_judge(canaries: u64, controls: u64, errors: &Errors) -> bool {
-    canaries > 0 && -ln_choose(canaries + controls, canaries) <= errors.each().ln()
+    // Exactly as rare as the level will do, whatever the last digit says.
+    canaries > 0 && -ln_choose(canaries + controls, canaries) <= errors.each().ln() + 1e-9
 }
 
 /// The smallest shift that is found, in units of `sd`, the standard deviation of the score
