@@ -5,6 +5,7 @@
 //! never decide; the planner never waits; there is one writer.
 
 pub mod artifact;
+pub mod assess;
 pub mod audit;
 pub mod backup;
 pub mod cli;

@@ -7,6 +7,7 @@
 
 mod audit;
 mod baseline;
+mod gate;
 mod host;
 mod kernel;
 mod plan;
@@ -16,6 +17,7 @@ mod words;
 
 pub use audit::{AuditBreak, AuditCheck, AuditPage, AuditView, EventPage, EventView, Outcome};
 pub use baseline::{BaselineBoot, BaselineValue, BaselineView};
+pub use gate::{AcceptedClass, GateView, ReplayView, ReplayedClass, ReplayedVerdict};
 pub use host::{HostInRollout, HostPage, HostRef, HostView, HostWhyView, HostsChanged};
 pub use kernel::{ArtifactView, KernelList, KernelView, KnownBadView};
 pub use plan::{ClassHosts, Coverage, ExcludedHost, PlanView, PlanWave};

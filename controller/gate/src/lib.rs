@@ -11,14 +11,14 @@
 
 pub mod ambient;
 pub mod boot;
-pub mod fleet;
-pub mod perf;
 pub mod boots;
 pub mod counts;
 pub mod enrich;
 pub mod family;
+pub mod fleet;
 pub mod hypergeometric;
 pub mod interval;
+pub mod perf;
 pub mod power;
 pub mod reboots;
 pub mod signature;

@@ -36,6 +36,8 @@ pub struct Config {
     /// How often a host may send what it has measured. By default it grows with the fleet: 20 ms
     /// for each host, from 5 s to 4 min.
     pub baseline_every: Option<Millis>,
+    /// How often the gate's statistics look at open rollouts whose specification asks for it.
+    pub assess_every: Millis,
     /// How often it writes down when hosts were last heard of.
     pub checkpoint_every: Millis,
     /// What holds for every rollout.
@@ -76,6 +78,7 @@ impl Default for Config {
             drive_every: Millis::secs(5),
             resend_every: Millis::secs(15),
             baseline_every: None,
+            assess_every: Millis::secs(60),
             checkpoint_every: Millis::secs(60),
             policy: Policy::default(),
         }

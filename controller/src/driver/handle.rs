@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use wavegate_common::{Digest, Generation, HostId, PermitRequest, RolloutId};
+use wavegate_common::{Assessment, Digest, Generation, HostId, PermitRequest, RolloutId};
 
 use super::act::{Actor, Ask, Done, Refusal};
 use super::message::{Attach, Attached, Message};
@@ -105,6 +105,14 @@ impl DriverHandle {
     /// If the driver has ended.
     pub async fn permit(&self, request: PermitRequest) -> Result<(), Stopped> {
         self.send(Message::Permit(request)).await
+    }
+
+    /// The gate's statistics have said something of a rollout.
+    ///
+    /// # Errors
+    /// If the driver has ended.
+    pub async fn assessed(&self, rollout: RolloutId, says: Assessment) -> Result<(), Stopped> {
+        self.send(Message::Assessed(rollout, Box::new(says))).await
     }
 
     /// A host has been enrolled.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use wavegate_common::{Digest, Hello, HostId, PermitRequest, RolloutId};
+use wavegate_common::{Assessment, Digest, Hello, HostId, PermitRequest, RolloutId};
 
 use super::act::{Actor, Ask, Done, Refusal};
 use super::propose::Membership;
@@ -49,6 +49,8 @@ pub enum Message {
     Report(HostFacts),
     /// A host asks for a permit.
     Permit(PermitRequest),
+    /// The gate's statistics have said something of a rollout.
+    Assessed(RolloutId, Box<Assessment>),
     /// A host has been enrolled.
     Enrolled(HostId, String),
     /// An operator wants something.

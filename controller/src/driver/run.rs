@@ -188,6 +188,12 @@ impl Driver {
                 self.permits.push(request);
                 Due::Now
             }
+            Message::Assessed(rollout, says) => {
+                let known = self.world.assessments.get(&rollout);
+                let news = known.is_none_or(|known| known.evidence != says.evidence);
+                self.world.assessments.insert(rollout, *says);
+                if news && !matches!(due, Due::Now) { Due::Soon } else { due }
+            }
             Message::Enrolled(host, name) => {
                 self.world.inventory.enroll(host, &name);
                 due

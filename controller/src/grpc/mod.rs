@@ -3,6 +3,7 @@
 
 mod agents;
 mod api;
+mod gate;
 mod hosts;
 mod kernels;
 mod log;

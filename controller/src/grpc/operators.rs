@@ -3,9 +3,10 @@
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
-    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, RolloutList, RolloutView,
-    RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
+    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
+    RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
+    WhoView,
 };
 use wavegate_core::Request;
 use wavegate_proto::Caller;
@@ -126,6 +127,12 @@ impl OperatorApi for Service {
     async fn rollout_history(&self, _: Who, ask: ask::RolloutHistory) -> Result<EventPage, Status> {
         let id = self.0.found(&ask.rollout).await?;
         self.0.history(id, ask.after, ask.limit).await
+    }
+    async fn show_gate(&self, _: Who, ask: ask::ShowGate) -> Result<GateView, Status> {
+        self.0.gate(&ask.rollout).await
+    }
+    async fn replay_gate(&self, _: Who, ask: ask::ReplayGate) -> Result<ReplayView, Status> {
+        self.0.replay(&ask.rollout, ask.rule).await
     }
     async fn list_audit(&self, _: Who, ask: ask::ListAudit) -> Result<AuditPage, Status> {
         self.0.audit_page(ask).await

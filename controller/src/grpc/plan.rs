@@ -77,6 +77,7 @@ fn work(
 
 /// What is wrong with a specification by itself, every field of it.
 fn fit(spec: &RolloutSpec) -> Result<(), Refusal> {
-    let problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
+    let mut problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
+    problems.extend(spec.judge.iter().flat_map(crate::assess::unknown));
     if problems.is_empty() { Ok(()) } else { Err(Refusal::Invalid(problems.join("\n"))) }
 }

@@ -19,6 +19,7 @@ use super::address::{names, reachable};
 use super::bootstrap::{ADMIN, Files};
 use super::error::RunError;
 use crate::artifact::Shelf;
+use crate::assess;
 use crate::audit::Entry;
 use crate::clock;
 use crate::config::{CertificateLives, Config};
@@ -77,6 +78,7 @@ pub struct Running {
     serving: tokio::task::JoinHandle<Result<(), String>>,
     stop: oneshot::Sender<()>,
     renewing: tokio::task::JoinHandle<()>,
+    assessing: tokio::task::JoinHandle<()>,
     thread: JoinHandle<()>,
     store_threads: StoreThreads,
     _lock: Option<Lock>,
@@ -119,6 +121,8 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         resend_every: config.resend_every,
         baseline_every: config.baseline_every,
     };
+    let every = Duration::from_millis(config.assess_every.0);
+    let assessing = assess::start(driver.clone(), assess::Settings { every });
     let shelf = Shelf::open(&files.dir)?;
     let parts = Parts { driver: driver.clone(), shelf, authority: Arc::clone(&authority), pace };
     let api = Api::new(parts);
@@ -136,6 +140,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         serving,
         stop,
         renewing,
+        assessing,
         thread,
         store_threads,
         _lock: lock,
@@ -171,8 +176,19 @@ impl Running {
     /// # Errors
     /// If the server broke off before.
     pub async fn stop(self) -> Result<(), RunError> {
-        let Self { files, driver, mut serving, stop, renewing, thread, store_threads, .. } = self;
+        let Self {
+            files,
+            driver,
+            mut serving,
+            stop,
+            renewing,
+            assessing,
+            thread,
+            store_threads,
+            ..
+        } = self;
         renewing.abort();
+        assessing.abort();
         driver.stop().await;
         // The server may have ended by itself; then nobody listens here.
         let _ = stop.send(());

@@ -26,6 +26,7 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "initial", sql: include_str!("migrations/0001_initial.sql") },
     Migration { number: 2, name: "baselines", sql: include_str!("migrations/0002_baselines.sql") },
+    Migration { number: 3, name: "evidence", sql: include_str!("migrations/0003_evidence.sql") },
 ];
 
 const LOG: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -22,7 +22,7 @@ impl Plant {
 
     /// What is planted in a rollout: nothing in every second one.
     pub(super) fn of(seed: u64, metrics: usize) -> Option<Self> {
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             return None;
         }
         let metric = stable_hash(seed, &[4]) as usize % metrics.max(1);

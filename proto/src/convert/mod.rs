@@ -6,6 +6,7 @@
 
 mod baseline;
 pub(crate) mod field;
+mod gate;
 mod host;
 pub(crate) mod invalid;
 mod link;

@@ -29,15 +29,15 @@ record!(Finding = Finding {
     metric, class, name, effect_ppm, interval_ppm, evidence[EVIDENCE], hosts[HOSTS],
 });
 
-impl OnWire<Option<wire::Interval>> for (i64, i64) {
-    fn read(wire: Option<wire::Interval>, at: &At<'_>) -> Result<Self, Invalid> {
-        let interval = wire.ok_or_else(|| at.missing())?;
-        Ok((interval.low, interval.high))
+impl OnWire<wire::Interval> for (i64, i64) {
+    fn read(wire: wire::Interval, _: &At<'_>) -> Result<Self, Invalid> {
+        Ok((wire.low, wire.high))
     }
-    fn write(&self) -> Option<wire::Interval> {
-        Some(wire::Interval { low: self.0, high: self.1 })
+    fn write(&self) -> wire::Interval {
+        wire::Interval { low: self.0, high: self.1 }
     }
 }
+required!((i64, i64) = Interval);
 
 choice!(Verdict in verdict {
     Pass,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use wavegate_common::view::TokenBinding;
 use wavegate_common::{
-    Digest, HostClass, HostId, MetricId, Millis, Release, RolloutSpec, Selector,
+    Digest, HostClass, HostId, JudgeRule, MetricId, Millis, Release, RolloutSpec, Selector,
 };
 
 use crate::convert::{At, CERTIFICATE, Invalid, NAME, OnWire, PAGE, USUAL, record};
@@ -225,6 +225,18 @@ asks! {
         rollout: String, [NAME];
         /// Why.
         reason: Reason;
+    }
+    /// What the gate's statistics say of a rollout.
+    ShowGate {
+        /// Which.
+        rollout: String, [NAME];
+    }
+    /// Every verdict computed again.
+    ReplayGate {
+        /// Of which rollout.
+        rollout: String, [NAME];
+        /// By another rule than the frozen one.
+        rule: Option<JudgeRule>;
     }
     /// A person answers for classes, whatever the gate's statistics say of them.
     AcceptClasses {

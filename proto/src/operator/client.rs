@@ -6,9 +6,10 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
-    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, RolloutList, RolloutView,
-    RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
+    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
+    RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
+    WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
-    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, Role, RolloutList,
-    RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
+    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
+    Role, RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
+    WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]

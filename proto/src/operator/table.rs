@@ -35,6 +35,8 @@ macro_rules! calls {
             approve_rollout: ApproveRollout => RolloutView, Operator;
             accept_classes: AcceptClasses => RolloutView, Operator;
             rollout_history: RolloutHistory => EventPage, Viewer;
+            show_gate: ShowGate => GateView, Viewer;
+            replay_gate: ReplayGate => ReplayView, Viewer;
             list_audit: ListAudit => AuditPage, Viewer;
             verify_audit: VerifyAudit => AuditCheck, Viewer;
         }

@@ -6,9 +6,10 @@ use tokio_stream::Empty;
 use tonic::{Code, Request, Status};
 use wavegate_common::HostId;
 use wavegate_common::view::{
-    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, HostPage, HostView, HostWhyView,
-    HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, Role, RolloutList,
-    RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView, WhoView,
+    ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
+    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
+    Role, RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
+    WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]
@@ -119,6 +120,8 @@ async fn each_role_may_do_what_it_is_for() {
             "why_rollout",
             "pause_rollout",
             "rollout_history",
+            "show_gate",
+            "replay_gate",
             "list_audit",
             "verify_audit",
             "watch_rollout",

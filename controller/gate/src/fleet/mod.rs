@@ -5,8 +5,10 @@
 
 mod assess;
 mod evidence;
+mod levels;
 #[cfg(test)]
 mod tests;
 
 pub use assess::assess;
 pub use evidence::{Arm, ClassMeasures, Evidence, HostMeasures, Pair};
+pub use levels::{Readings, levels};

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod baseline;
+pub mod gate;
 pub mod host;
 pub mod kernel;
 pub mod live;

@@ -55,7 +55,7 @@ pub(super) fn finding() -> BoxedStrategy<Finding> {
         .boxed()
 }
 
-fn metric_name() -> BoxedStrategy<MetricName> {
+pub(super) fn metric_name() -> BoxedStrategy<MetricName> {
     let names = vec!["io.read_latency/p99", "signal/checkout", "suite/fio-read"];
     select(names).prop_map(|name| name.parse().unwrap()).boxed()
 }
@@ -77,7 +77,7 @@ fn judge_rule() -> BoxedStrategy<JudgeRule> {
         .boxed()
 }
 
-fn verdict() -> BoxedStrategy<Verdict> {
+pub(super) fn verdict() -> BoxedStrategy<Verdict> {
     prop_oneof![
         Just(Verdict::Pass),
         (scope(), vec(finding(), 0..3))

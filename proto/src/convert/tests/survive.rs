@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::draw::{HOST, agent_message, command, controller_message};
+use super::draw_gate::{gate_view, replay_view};
 use super::draw_rollout::{host_phase, phase, plan_report, spec, waiting};
 use super::draw_view::{
     audit, baseline_view, event, host_view, host_why, kernel_view, plan_view, rollout_view,
@@ -98,6 +99,8 @@ fn views_of_hosts() {
     survives::<_, wire::HostView>("HostView", &host_view());
     survives::<_, wire::HostWhyView>("HostWhyView", &host_why());
     survives::<_, wire::BaselineView>("BaselineView", &baseline_view());
+    survives::<_, wire::GateView>("GateView", &gate_view());
+    survives::<_, wire::ReplayView>("ReplayView", &replay_view());
     survives_json(&baseline_view());
     survives_json(&host_view());
     survives_json(&host_why());
