@@ -25,7 +25,11 @@ impl Driver {
         }
         self.lanes_made += 1;
         let id = LaneId(self.lanes_made);
-        let (end, stream) = lane(id, hello.boot_id, clock::now());
+        let known = self.world.digests.get(&host).copied();
+        // A host whose report is another by now is heard of when that has come.
+        let last = self.world.inventory.get(host).and_then(|record| record.last_seen);
+        let seen = if known == Some(hello.report_digest) { None } else { last };
+        let (end, stream) = lane(id, hello.boot_id, seen.unwrap_or_else(clock::now));
         let order = self.world.orders.get(&host).cloned();
         let replaced = self.lanes.open(host, end, order);
         self.world.connected.insert(host);
@@ -38,7 +42,6 @@ impl Driver {
             );
             self.suspect(host, &from, what).await;
         }
-        let known = self.world.digests.get(&host).copied();
         Ok(Attached { id, lane: stream, known, hosts: self.world.inventory.hosts().len() })
     }
 

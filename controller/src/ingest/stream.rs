@@ -145,7 +145,6 @@ impl Session {
             tokio::select! {
                 said = stream.incoming.message() => {
                     let Some(said) = said? else { return Ok(()) };
-                    self.lane.alive(clock::now());
                     self.hear(stream, said).await?;
                 }
                 changed = self.lane.order.changed() => {
@@ -192,8 +191,11 @@ impl Session {
                 return Err(Status::invalid_argument("`hello` may only be the first message"));
             }
             AgentMessage::Report(report) => self.take_report(*report).await?,
+            // A sign of life counts only beside the report that says what the host does now.
             AgentMessage::Heartbeat { boot_id: _, report_digest } => {
-                if self.known != Some(report_digest) && !self.asked {
+                if self.known == Some(report_digest) {
+                    self.lane.alive(clock::now());
+                } else if !self.asked {
                     self.asked = true;
                     say(stream, ControllerMessage::SendReport).await?;
                 }
@@ -228,13 +230,18 @@ impl Session {
         let place = (report.boot.boot_id, report.seq);
         let late = self.newest.is_some_and(|(boot, seq)| boot == place.0 && seq > place.1);
         let digest = report.digest();
-        if late || self.known == Some(digest) {
+        if late {
             return Ok(());
         }
-        self.newest = Some(place);
-        self.known = Some(digest);
-        let facts = HostFacts { report: Arc::new(report), digest, seen: clock::now() };
-        self.attachment.driver.report(facts).await.map_err(going_down)
+        let seen = clock::now();
+        if self.known != Some(digest) {
+            self.newest = Some(place);
+            self.known = Some(digest);
+            let facts = HostFacts { report: Arc::new(report), digest, seen };
+            self.attachment.driver.report(facts).await.map_err(going_down)?;
+        }
+        self.lane.alive(seen);
+        Ok(())
     }
 }
 

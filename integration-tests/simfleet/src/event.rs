@@ -45,7 +45,8 @@ pub enum Fault {
     StageFails(Option<String>),
     /// The disk of the ledger is full.
     DiskFull(bool),
-    /// Somebody puts an empty ledger in the place of the old one.
+    /// Somebody puts an empty ledger in the place of the old one, and brings the workload back: the
+    /// agent cannot know of it any more.
     NewLedger,
     /// A byte in the middle of the ledger goes bad; the agent notices when it reads it next.
     RotLedger,

@@ -272,6 +272,9 @@ impl SimHost {
             Fault::BlindStart(span) => self.faults.blind_start = span,
             Fault::StickyEntry(times) => self.faults.sticky_entry = times,
             Fault::NewLedger => {
+                if std::mem::take(&mut self.away) {
+                    out.push(HostOutput::Truth(Truth::Back));
+                }
                 self.disk = Disk::default();
                 self.generation = Generation(0);
             }

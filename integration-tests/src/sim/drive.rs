@@ -163,12 +163,8 @@ impl World {
             return;
         }
         let planned = self.controllers.get(at).map_or(self.now, |c| c.planned_at);
-        self.judge.before_commit(
-            &self.seats,
-            &self.store,
-            &plan.events,
-            Instants { planned, now: self.now },
-        );
+        let instants = Instants { by: at, planned, now: self.now };
+        self.judge.before_commit(&self.seats, &self.store, &plan.events, instants);
         match self.store.commit(&plan) {
             Ok(()) => {}
             Err(NotCommitted::Outrun) => return self.nudge(at, Millis(20)),
@@ -179,7 +175,7 @@ impl World {
         if !plan.events.is_empty() {
             self.progress = self.now;
         }
-        self.judge.committed(&self.seats, &self.store, &plan, Instants { planned, now: self.now });
+        self.judge.committed(&self.seats, &self.store, &plan, instants);
         self.tell(at, &plan);
         if let Some(controller) = self.controllers.get_mut(at) {
             controller.permits.clear();

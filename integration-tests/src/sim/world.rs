@@ -223,7 +223,7 @@ impl World {
 
     /// Commits events of a person.
     pub(super) fn commit_events(&mut self, events: &[Event]) -> Result<(), String> {
-        let at = Instants { planned: self.now, now: self.now };
+        let at = Instants { by: 0, planned: self.now, now: self.now };
         self.judge.before_commit(&self.seats, &self.store, events, at);
         match self.store.commit_events(events) {
             Ok(()) => Ok(()),

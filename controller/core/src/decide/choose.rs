@@ -158,6 +158,11 @@ fn begin(
 ) -> Option<WaitingOn> {
     let seat = work.seats.get(at)?;
     let (host, record, report) = (seat.host(), seat.record?, seat.report()?);
+    let id = host.host;
+    if let Some(other) = sight.claimed(id, work.stored.id) {
+        let reasons = vec![format!("an order of rollout {other} is in work")];
+        return Some(WaitingOn::HostGuard { reasons });
+    }
     if let Some(freeze) = freeze(&input.policy.freezes, &record.labels, input.now)
         && on(Guard::Freeze)
     {
@@ -170,6 +175,7 @@ fn begin(
     if host.phase == HostPhase::Pending {
         let order = work.new_order(host, OrderKind::Stage, Direction::Forward, report);
         work.change(at, HostChange::StageOrdered { order });
+        sight.claim(id, work.stored.id);
         return Some(WaitingOn::Staging);
     }
     match window {
@@ -190,6 +196,7 @@ fn begin(
     }
     ramp.under_way += 1;
     sight.take(record);
+    sight.claim(id, work.stored.id);
     activate(work, at, Direction::Forward, report);
     Some(WaitingOn::Drain { waiting: None })
 }
@@ -234,8 +241,10 @@ fn go_back(input: &PlanningInput<'_>, sight: &mut Sight<'_>, work: &mut Work<'_>
         let Some(seat) = work.seats.get(at) else { continue };
         let (Some(record), Some(report)) = (seat.record, seat.fresh_report()) else { continue };
         let waits = seat.host().not_before.is_some_and(|until| input.now < until);
-        if !waits && sight.full(record, false).is_none() {
+        let claimed = sight.claimed(record.id, work.stored.id).is_some();
+        if !waits && !claimed && sight.full(record, false).is_none() {
             sight.take(record);
+            sight.claim(record.id, work.stored.id);
             activate(work, at, Direction::Back, report);
         }
     }

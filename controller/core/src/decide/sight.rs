@@ -1,9 +1,14 @@
 //! Who is out of sight or ill, and how many more may go down.
 
+use std::collections::BTreeMap;
+
 use wavegate_common::inventory::DomainIndex;
-use wavegate_common::{Budget, FailureDomain, HealthState, HostId, HostRecord, Millis, WaitingOn};
+use wavegate_common::{
+    Budget, FailureDomain, HealthState, HostId, HostRecord, Millis, RolloutId, WaitingOn,
+};
 
 use crate::input::PlanningInput;
+use crate::state::Rollout;
 
 /// How far ahead of now a date may lie that was written before: controllers that share a store
 /// have clocks of their own.
@@ -38,6 +43,8 @@ pub(super) struct Sight<'a> {
     down: Vec<u64>,
     dark: Vec<bool>,
     chosen: Vec<Chosen<'a>>,
+    /// Which rollout has an open order to a host; empty if there is only one rollout.
+    claims: BTreeMap<HostId, RolloutId>,
 }
 
 impl<'a> Sight<'a> {
@@ -95,6 +102,19 @@ impl<'a> Sight<'a> {
             down,
             dark,
             chosen,
+            claims: claims(input),
+        }
+    }
+
+    /// Another rollout that has an open order to the host.
+    pub(super) fn claimed(&self, host: HostId, own: RolloutId) -> Option<RolloutId> {
+        self.claims.get(&host).copied().filter(|other| *other != own)
+    }
+
+    /// A rollout orders something of a host.
+    pub(super) fn claim(&mut self, host: HostId, own: RolloutId) {
+        if self.input.rollouts.len() > 1 {
+            self.claims.insert(host, own);
         }
     }
 
@@ -162,6 +182,17 @@ impl<'a> Sight<'a> {
             })
             .min()
     }
+}
+
+fn claims(input: &PlanningInput<'_>) -> BTreeMap<HostId, RolloutId> {
+    if input.rollouts.len() < 2 {
+        return BTreeMap::new();
+    }
+    let open = |rollout: &'_ Rollout| {
+        let busy = rollout.hosts.iter().filter(|h| h.order.is_some() || h.phase.holds_slot());
+        busy.map(|host| (host.host, rollout.id)).collect::<Vec<_>>()
+    };
+    input.rollouts.iter().flat_map(open).collect()
 }
 
 /// Every budget that holds now: the policy's, and those of every open rollout.

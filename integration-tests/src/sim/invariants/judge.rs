@@ -15,9 +15,10 @@ use crate::sim::options::Options;
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
 
-/// When a plan was made, and when it is committed.
+/// By which controller a plan was made, when, and when it is committed.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim) struct Instants {
+    pub(in crate::sim) by: usize,
     pub(in crate::sim) planned: Moment,
     pub(in crate::sim) now: Moment,
 }
@@ -191,14 +192,14 @@ impl Judge {
         seats: &[Seat],
         store: &Store,
         events: &[Event],
-        Instants { planned, now: at }: Instants,
+        instants: Instants,
     ) {
+        let at = instants.now;
         for event in events {
             let Some(rollout) = store.rollout(event.rollout) else { continue };
             match &event.change {
                 RolloutChange::Moved { to } => self.moved(rollout, to, at),
                 RolloutChange::Host { host, change } => {
-                    let instants = Instants { planned, now: at };
                     self.begins(seats, rollout, (*host, change), event, instants);
                     self.freed(rollout.id, *host, change, at);
                     self.ordered_or_permitted(rollout, (*host, change), instants);

@@ -77,7 +77,7 @@ impl Judge {
 
     /// Nothing begins while most of the fleet is out of sight.
     fn begins_blindly(&mut self, seats: &[Seat], host: HostId, at: Instants) {
-        let Instants { planned, now } = at;
+        let Instants { planned, now, .. } = at;
         if self.clock_misleads(self.sight_began(planned)) {
             return;
         }

@@ -110,6 +110,11 @@ impl Judge {
                 let mut there = seats.iter().zip(&self.hosts);
                 there.any(|(seat, facts)| seat.host.is_hung() && facts.domains.contains(domain))
             }
+            // It is the last that is left to go, and such a machine.
+            WaitingOn::NoRecentReport { .. } => wait.hosts.iter().any(|(id, _)| {
+                let seat = self.by_id.get(id).and_then(|at| seats.get(*at));
+                seat.is_some_and(|seat| seat.host.is_hung())
+            }),
             _ => false,
         });
         (!excused).then(|| format!("{} is still {}", rollout.id, rollout.phase.name()))

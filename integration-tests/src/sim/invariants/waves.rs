@@ -39,7 +39,7 @@ impl Judge {
             let Some(rollout) = store.rollout(event.rollout) else { continue };
             let before = self.rollouts.get(&rollout.id).and_then(|facts| facts.opened);
             let problem = self
-                .unfinished(seats, store, rollout, *wave, at.planned)
+                .unfinished(seats, store, rollout, *wave, at)
                 .or_else(|| self.too_many_harmed(rollout, *wave))
                 .or_else(|| self.too_soon(rollout, *wave, now))
                 .or_else(|| self.unheard(seats, rollout, *wave, at.planned));
@@ -57,7 +57,7 @@ impl Judge {
         store: &Store,
         rollout: &Rollout,
         wave: u16,
-        planned: Moment,
+        at: Instants,
     ) -> Option<(u8, String)> {
         let under_way = rollout
             .hosts
@@ -73,7 +73,7 @@ impl Judge {
                 && !rollout.blocked.contains_key(&host.class)
                 && store.holds.get(&host.host).is_none_or(Option::is_none)
                 && self.is_clear(store, rollout, host)
-                && self.has_no_reason(seats, host.host, planned)
+                && self.has_no_reason(seats, host.host, at)
         });
         idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
     }
@@ -100,13 +100,14 @@ impl Judge {
         &self,
         seats: &[Seat],
         host: wavegate_common::HostId,
-        planned: Moment,
+        instants: Instants,
     ) -> bool {
         let Some(at) = self.by_id.get(&host) else { return false };
         let (Some(seat), Some(facts)) = (seats.get(*at), self.hosts.get(*at)) else { return false };
         let Some(report) = seat.host.report() else { return false };
         facts.bad.is_empty()
-            && !self.clock_misleads(self.sight_began(planned))
+            && !self.clock_misleads(self.sight_began(instants.planned))
+            && seat.home == Some(instants.by)
             && facts.heard_steadily(seat)
             && report.drift.is_empty()
             && report.guard.is_empty()
