@@ -64,7 +64,7 @@ def patience(seconds: float) -> float:
     """A limit for something that takes this long at most on a machine of our own; longer while
     others want the processors too. The guests' own clocks slow down with them."""
     crowd = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return seconds * min(6.0, max(1.0, crowd))
+    return seconds * min(12.0, max(1.0, crowd))
 
 
 def say(text: str) -> None:
