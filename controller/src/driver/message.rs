@@ -79,6 +79,7 @@ impl std::fmt::Debug for Message {
             Self::Detach(..) => "Detach",
             Self::Report(_) => "Report",
             Self::Permit(_) => "Permit",
+            Self::Assessed(..) => "Assessed",
             Self::Enrolled(..) => "Enrolled",
             Self::Ask { .. } => "Ask",
             Self::Look(_) => "Look",
