@@ -4,7 +4,7 @@
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: demo test check unit sim demo-test packages vm-test build bench gate-bench gate-bench-quick
+.PHONY: demo test check unit sim demo-test alert-test packages vm-test build bench gate-bench gate-bench-quick
 
 # A fleet of 240 simulated hosts behind the real controller, in the terminal: one class never
 # comes back from the new kernel, and the rollout pauses as it should.
@@ -13,7 +13,7 @@ demo:
 	$(CARGO) build --release -p wavegate-controller --bin wavegate
 	target/release/wavegate demo --exit
 
-test: check unit sim demo-test packages vm-test
+test: check unit sim demo-test alert-test packages vm-test
 	@echo "make test: everything passed"
 
 # Format and lints.
@@ -31,6 +31,10 @@ sim:
 # The demo's scenarios, through the real controller.
 demo-test: build
 	integration-tests/demo-test
+
+# Incidents and signals, against Alertmanager and Prometheus from Debian.
+alert-test: build
+	integration-tests/alert-test
 
 # Debian and RPM packages, their units' exposure, and an installation in a clean Debian.
 packages: build

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for MetricName {
 /// Which way a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Better {
+pub enum Goal {
     /// Less is better: latencies, errors.
     #[default]
     Lower,
@@ -75,7 +75,7 @@ pub struct MetricRule {
     pub name: MetricName,
     /// Which way it is better.
     #[serde(default)]
-    pub better: Better,
+    pub better: Goal,
     /// A change for the worse by at most this is nobody's concern.
     #[serde(default = "default_min_effect")]
     pub min_effect: Share,

@@ -110,3 +110,18 @@ pub enum AlertKind {
     /// It is through.
     Finished,
 }
+
+impl AlertKind {
+    /// One lower-case word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GateClosed => "gate_closed",
+            Self::HostsLost => "hosts_lost",
+            Self::HostsSilent => "hosts_silent",
+            Self::OutOfSight => "out_of_sight",
+            Self::Violation => "violation",
+            Self::Finished => "finished",
+        }
+    }
+}

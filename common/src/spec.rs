@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::host::{BootMethod, HostClass};
 use crate::judge::JudgeRule;
 use crate::kernel::ReleaseName;
+use crate::ratio::Ratio;
 use crate::selector::Selector;
 use crate::time::Millis;
 use crate::window::Window;
@@ -218,6 +219,30 @@ impl Default for Limits {
     }
 }
 
+/// A signal of an outside source that the gates ask, besides what hosts report.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRule {
+    /// The source's name in the controller's configuration.
+    pub source: String,
+    /// How many times as bad hosts on the new kernel may be as hosts on the old one.
+    #[serde(default = "default_margin")]
+    pub margin: Ratio,
+    /// Requests that a host must have seen to be judged; the source's own bound holds too.
+    #[serde(default)]
+    pub min_exposure: u64,
+    /// How long a gate waits for a source that says too little before it asks a person.
+    #[serde(default = "default_max_wait")]
+    pub max_wait: Millis,
+}
+
+fn default_margin() -> Ratio {
+    Ratio(1_250_000)
+}
+fn default_max_wait() -> Millis {
+    Millis::hours(1)
+}
+
 /// What operators want.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,6 +272,9 @@ pub struct RolloutSpec {
     /// judged without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRule>,
+    /// What gates ask besides the hosts' own reports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalRule>,
     /// How many hosts may be down together, besides the controller's own budgets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
@@ -344,8 +372,33 @@ impl RolloutSpec {
                 bad(&format!("canary.waive[{i}]"), "a waiver needs `by` and `reason`".to_owned());
             }
         }
+        signal_problems(&self.signals, &mut bad);
         out.extend(self.judge.iter().flat_map(JudgeRule::problems));
         out
+    }
+}
+
+fn signal_problems(signals: &[SignalRule], bad: &mut impl FnMut(&str, String)) {
+    if signals.len() > 32 {
+        bad("signals", "at most 32 signals".to_owned());
+    }
+    for (i, rule) in signals.iter().enumerate() {
+        let field = |name: &str| format!("signals[{i}].{name}");
+        if rule.source.is_empty() {
+            bad(&field("source"), "name a source; `wavegate signal list` shows all".to_owned());
+        }
+        if signals.iter().take(i).any(|other| other.source == rule.source) {
+            bad(&field("source"), format!("`{}` is there twice", rule.source));
+        }
+        if rule.margin <= Ratio::ONE || rule.margin > Ratio(100_000_000) {
+            bad(
+                &field("margin"),
+                format!("{} must be more than 1 and at most 100, as in 1.25", rule.margin),
+            );
+        }
+        if rule.max_wait.0 == 0 || rule.max_wait > Millis::hours(24 * 7) {
+            bad(&field("max_wait"), format!("{} is not between 1ms and 7d", rule.max_wait));
+        }
     }
 }
 
@@ -387,6 +440,19 @@ mod tests {
     fn defaults_are_fit() {
         assert_eq!(spec().problems(), vec![]);
         assert_eq!(spec().waves.len(), 4);
+    }
+
+    #[test]
+    fn signals_are_judged_field_by_field() {
+        let mut spec = spec();
+        let text = r#"[{"source":"errors"},{"source":"errors","margin":1,"max_wait":"8d"},
+            {"source":"","margin":2,"min_exposure":100}]"#;
+        spec.signals = serde_json::from_str(text).unwrap();
+        let fields: Vec<String> = spec.problems().into_iter().map(|p| p.field).collect();
+        let wanted = ["signals[1].source", "signals[1].margin", "signals[1].max_wait"];
+        assert_eq!(fields[..3], wanted);
+        assert_eq!(fields[3], "signals[2].source");
+        assert!(serde_json::from_str::<SignalRule>(r#"{"source":"a","margn":2}"#).is_err());
     }
 
     #[test]

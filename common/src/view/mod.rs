@@ -5,6 +5,7 @@
 //! the whole of it (`phase` and `phase_detail`), so that a script needs only the word; both are
 //! made from one value and cannot disagree.
 
+mod alert;
 mod audit;
 mod baseline;
 mod gate;
@@ -12,9 +13,11 @@ mod host;
 mod kernel;
 mod plan;
 mod rollout;
+mod signal;
 mod trust;
 mod words;
 
+pub use alert::{DeliveryView, IncidentList, IncidentView, ReceiverTest, ReceiverView, Severity};
 pub use audit::{AuditBreak, AuditCheck, AuditPage, AuditView, EventPage, EventView, Outcome};
 pub use baseline::{BaselineBoot, BaselineValue, BaselineView};
 pub use gate::{AcceptedClass, GateView, ReplayView, ReplayedClass, ReplayedVerdict};
@@ -25,6 +28,7 @@ pub use rollout::{
     Choice, ClassCount, DomainLoad, HarmedHost, HostCounts, RolloutList, RolloutView,
     RolloutWhyView, WaitGroup, WaveView,
 };
+pub use signal::SignalList;
 pub use trust::{
     OperatorEnrolled, Role, TokenBinding, TokenList, TokenMade, TokenState, TokenView, VersionView,
     WhoView,

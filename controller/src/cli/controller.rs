@@ -65,7 +65,7 @@ pub(super) fn run(command: Command, session: &Session) -> Result<Exit, Failure> 
     }
 }
 
-fn load(file: &Path) -> Result<Config, Failure> {
+pub(super) fn load(file: &Path) -> Result<Config, Failure> {
     Config::load(file).map_err(|error| bad_config(&error))
 }
 

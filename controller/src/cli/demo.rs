@@ -7,6 +7,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::Session;
+use crate::config::Config;
 use crate::demo::{Scenario, Settings};
 
 /// A whole fleet on this machine: the real controller, and simulated hosts with the real agent
@@ -33,12 +34,19 @@ pub struct Demo {
     /// Leave the directory of the controller behind when the demo ends
     #[arg(long)]
     keep: bool,
+    /// A controller's configuration of which `alerts` and `signals` hold in the demo
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Directory for the controller, instead of a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Demo, session: &Session) -> Result<Exit, Failure> {
+    let outside = match &args.config {
+        Some(file) => super::controller::load(file)?,
+        None => Config::default(),
+    };
     let settings = Settings {
         scenario: args.scenario,
         seed: args.seed,
@@ -47,6 +55,8 @@ pub(super) fn run(args: &Demo, session: &Session) -> Result<Exit, Failure> {
         stay: session.output.terminal && !args.exit,
         keep: args.keep,
         dir: args.dir.clone(),
+        alerts: outside.alerts,
+        signals: outside.signals,
     };
     session.block_on_unlimited(crate::demo::run(&settings, &session.output))
 }

@@ -1,6 +1,7 @@
 //! The operators' command line, in kubectl's manner: data to stdout, talk to stderr, documented
 //! exit codes. It decides nothing: it asks the controller and shows what it answers.
 
+pub mod alert;
 pub mod audit;
 pub mod client;
 pub mod completion;
@@ -19,6 +20,7 @@ pub mod render;
 pub mod rollout;
 pub mod root;
 pub mod session;
+pub mod signal;
 pub mod spec_file;
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,8 @@ use super::failure::Failure;
 use super::output::{Colour, Format, Output};
 use super::session::Session;
 use super::{
-    audit, completion, controller, demo, gate, host, kernel, man, operator, rollout, token, topics,
-    version,
+    alert, audit, completion, controller, demo, gate, host, kernel, man, operator, rollout, signal,
+    token, topics, version,
 };
 
 /// Moves a fleet of Linux hosts from one kernel to the next, and stops when it should.
@@ -97,6 +97,12 @@ enum Command {
     /// The gate's statistics: on plain files, and behind the verdicts of rollouts
     #[command(subcommand)]
     Gate(gate::Command),
+    /// Incidents: what people are told, and whether it reached them
+    #[command(subcommand)]
+    Alert(alert::Command),
+    /// Signals of outside sources: what they say about hosts now
+    #[command(subcommand)]
+    Signal(signal::Command),
     /// Who did what, when and why
     #[command(subcommand)]
     Audit(audit::Command),
@@ -147,6 +153,8 @@ fn dispatch(command: Command, session: &Session) -> Result<Exit, Failure> {
         Command::Kernel(command) => kernel::run(&command, session),
         Command::Rollout(command) => rollout::run(&command, session),
         Command::Gate(command) => gate::run(&command, session),
+        Command::Alert(command) => alert::run(&command, session),
+        Command::Signal(command) => signal::run(&command, session),
         Command::Audit(command) => audit::run(&command, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Completion(args) => completion::run(&args),

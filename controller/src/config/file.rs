@@ -1,5 +1,6 @@
 //! The fields.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,10 @@ use wavegate_common::Millis;
 use wavegate_common::command::PERMIT_LIFE;
 use wavegate_core::Policy;
 
+use super::name::Name;
 use super::problem::ConfigError;
+use super::receiver::Alerts;
+use super::source::Source;
 
 /// What a controller needs to know before it starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,12 @@ pub struct Config {
     pub checkpoint_every: Millis,
     /// What holds for every rollout.
     pub policy: Policy,
+    /// Who is told of incidents.
+    #[serde(skip_serializing_if = "Alerts::is_empty")]
+    pub alerts: Alerts,
+    /// Outside sources that gates may ask, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signals: BTreeMap<Name, Source>,
 }
 
 /// How long certificates live.
@@ -81,6 +91,8 @@ impl Default for Config {
             assess_every: Millis::secs(60),
             checkpoint_every: Millis::secs(60),
             policy: Policy::default(),
+            alerts: Alerts::default(),
+            signals: BTreeMap::new(),
         }
     }
 }
@@ -121,8 +133,8 @@ impl Config {
     /// # Errors
     /// The first field that cannot be as it is.
     pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let bad = |field: &'static str, problem: String| {
-            Err(ConfigError::Field { path: path.to_owned(), field, problem })
+        let bad = |field: &str, problem: String| {
+            Err(ConfigError::Field { path: path.to_owned(), field: field.to_owned(), problem })
         };
         let policy = &self.policy;
         if self.data_dir.as_os_str().is_empty() {
@@ -168,7 +180,13 @@ impl Config {
         if let Some(freeze) = policy.freezes.iter().find(|freeze| freeze.until <= freeze.from) {
             return bad("policy.freezes", format!("`{}` ends before it begins", freeze.name));
         }
-        Ok(())
+        let problems = self.alerts.problem().or_else(|| {
+            self.signals.iter().find_map(|(name, source)| {
+                let (field, problem) = source.problem()?;
+                Some((format!("signals.{name}.{field}"), problem))
+            })
+        });
+        problems.map_or(Ok(()), |(field, problem)| bad(&field, problem))
     }
 }
 
@@ -214,6 +232,34 @@ mod tests {
             ),
             ("heartbeat_every: 1m\n", &["policy.stale_after", "two heartbeats"]),
             ("drive_every: 1ms\n", &["drive_every", "between 10ms"]),
+            (
+                "alerts:\n  receivers:\n    ops:\n      webhook:\n        url: htp://a\n        \
+                 secret: {env: HOME}\n",
+                &["controller.yaml:5:", "`htp://a`", "https://"],
+            ),
+            (
+                "alerts:\n  receivers:\n    ops:\n      slack: {url: {file: /nowhere/url}}\n",
+                &["alerts.receivers.ops.slack.url", "/nowhere/url"],
+            ),
+            (
+                "alerts:\n  receivers:\n    a b:\n      slack: {url: {env: HOME}}\n",
+                &["controller.yaml:3:", "`a b`", "letters"],
+            ),
+            (
+                "alerts:\n  receivers:\n    am:\n      alertmanager:\n        \
+                 url: http://127.0.0.1:9093\n        silences: {value: web}\n",
+                &["alerts.receivers.am.alertmanager.silences.value", "{{host}}"],
+            ),
+            (
+                "signals:\n  err:\n    url: http://127.0.0.1:9090\n    \
+                 value: {query: 'sum(x)', better: lower}\n",
+                &["controller.yaml: signals.err.freshness", "timestamp("],
+            ),
+            (
+                "signals:\n  err:\n    url: http://127.0.0.1:9090\n    \
+                 value: {query: 'x{a={{host}}}', better: lower}\n",
+                &["controller.yaml:4:", "quotes"],
+            ),
         ] {
             let error = error_of(text);
             for part in wanted {

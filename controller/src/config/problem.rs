@@ -32,7 +32,7 @@ pub enum ConfigError {
         /// Which file; the defaults if none was given.
         path: PathBuf,
         /// The field with its path.
-        field: &'static str,
+        field: String,
         /// What is wrong and what to write.
         problem: String,
     },

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use wavegate_common::Millis;
 
 use super::recipe::policy;
+use super::story::Settings;
 use crate::cli::client::Client;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -31,8 +32,8 @@ pub(super) struct ControllerProcess {
 
 impl ControllerProcess {
     /// Starts one in this directory and waits until it answers.
-    pub(super) async fn start(dir: &Path) -> Result<Self, Failure> {
-        write_config(dir)?;
+    pub(super) async fn start(dir: &Path, settings: &Settings) -> Result<Self, Failure> {
+        write_config(dir, settings)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let child = spawn(dir, listen)?;
         let mut this = Self { dir: dir.to_owned(), listen, child };
@@ -116,7 +117,7 @@ fn last_words(dir: &Path) -> String {
     lines[lines.len().saturating_sub(5)..].join(" | ")
 }
 
-fn write_config(dir: &Path) -> Result<(), Failure> {
+fn write_config(dir: &Path, settings: &Settings) -> Result<(), Failure> {
     let config = Config {
         data_dir: dir.join("data"),
         heartbeat_every: Millis::secs(1),
@@ -125,6 +126,8 @@ fn write_config(dir: &Path) -> Result<(), Failure> {
         resend_every: Millis::secs(1),
         checkpoint_every: Millis::secs(1),
         policy: policy(),
+        alerts: settings.alerts.clone(),
+        signals: settings.signals.clone(),
         ..Config::default()
     };
     let failed = |error: &dyn std::error::Error| {
@@ -167,8 +170,32 @@ mod tests {
     #[test]
     fn its_configuration_can_be_used() {
         let dir = tempfile::tempdir().unwrap();
-        write_config(dir.path()).unwrap();
+        let key = dir.path().join("key");
+        std::fs::write(&key, "secret").unwrap();
+        let file = dir.path().join("outside.yaml");
+        let text = format!(
+            "alerts:\n  labels: {{fleet: demo}}\n  receivers:\n    ops:\n      webhook:\n        \
+             url: http://127.0.0.1:1/hook\n        secret: {{file: {}}}\n    am:\n      \
+             alertmanager: {{url: 'http://127.0.0.1:2', silences: {{}}}}\nsignals:\n  up:\n    \
+             url: http://127.0.0.1:3\n    value: {{query: up, better: higher}}\n",
+            key.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let Config { alerts, signals, .. } = Config::load(&file).unwrap();
+        let settings = Settings {
+            scenario: None,
+            seed: 1,
+            hosts: 36,
+            speed: 10,
+            stay: false,
+            keep: false,
+            dir: None,
+            alerts,
+            signals,
+        };
+        write_config(dir.path(), &settings).unwrap();
         let config = Config::load(&dir.path().join("controller.yaml")).unwrap();
         assert_eq!(config.policy, policy());
+        assert_eq!((config.alerts, config.signals), (settings.alerts, settings.signals));
     }
 }

@@ -72,6 +72,8 @@ mod tests {
             speed: 60,
             stay: false,
             keep: false,
+            alerts: crate::config::Alerts::default(),
+            signals: std::collections::BTreeMap::new(),
             dir: Some(dir.path().to_owned()),
         };
         assert_eq!(Directory::make(&settings).unwrap_err().exit(), Exit::Usage);

@@ -40,6 +40,7 @@ pub(super) fn spec(selector: Selector) -> RolloutSpec {
         bake: Millis::secs(2),
         gate: GateRule::default(),
         judge: None,
+        signals: Vec::new(),
         budgets: Vec::new(),
         windows: Vec::new(),
         method: wavegate_common::BootMethod::Auto,

@@ -60,7 +60,7 @@ pub(super) async fn set(
     let (physics, _) = scenario.prepare(&mut profiles, &kernel, settings.seed);
     let rack = scenario.rack(&profiles, settings.seed);
 
-    let controller = ControllerProcess::start(dir).await?;
+    let controller = ControllerProcess::start(dir, settings).await?;
     show.event(&format!("the controller listens on {}", controller.address()));
     let mut client = controller.client().await?;
     let keys = recipe::policy().domain_keys;

@@ -1,6 +1,7 @@
 //! The course of a demo: start everything, begin the rollout, let things go wrong, wait for the
 //! end, say what happened.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::rollout::exit_of;
 use crate::cli::session::asked_to_stop;
+use crate::config::{Alerts, Name, Source};
 
 /// A demo that takes longer than this is broken, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -40,6 +42,10 @@ pub struct Settings {
     pub keep: bool,
     /// The controller's directory, instead of a temporary one.
     pub dir: Option<PathBuf>,
+    /// Who is told of incidents.
+    pub alerts: Alerts,
+    /// Outside sources.
+    pub signals: BTreeMap<Name, Source>,
 }
 
 /// Runs a demo to its end.

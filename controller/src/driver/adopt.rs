@@ -13,6 +13,7 @@ impl Driver {
     /// said; on a conflict it is what the other controller has committed.
     pub(super) async fn commit(&mut self, mut draft: Draft) -> Result<Committed, StoreError> {
         draft.commit.facts = self.facts.values().cloned().collect();
+        draft.commit.addressees = Arc::clone(&self.settings.addressees);
         let commit = Arc::new(draft.commit);
         match self.store.commit(Arc::clone(&commit)).await {
             Ok(committed) => {
@@ -93,11 +94,15 @@ impl Driver {
             world.releases.insert(release.release.name.clone(), release);
         }
         world.orders = orders;
-        for alert in commit.incidents {
-            if committed.new_incidents.contains(&alert.key) {
-                tracing::warn!(rollout = %alert.rollout, key = alert.key, "{}", alert.text);
+        for incident in &committed.incidents {
+            let (alert, id) = (&incident.alert, incident.id);
+            if incident.resolved_at.is_some() {
+                tracing::info!(rollout = %alert.rollout, incident = id, key = alert.key, "over: {}", alert.text);
+                self.world.incidents.remove(&alert.key);
+            } else {
+                tracing::warn!(rollout = %alert.rollout, incident = id, key = alert.key, "{}", alert.text);
+                self.world.incidents.insert(alert.key.clone(), incident.clone());
             }
-            self.told.insert(alert.key);
         }
         self.lanes.publish(&self.world.orders);
         self.published.send_replace(committed.generation);

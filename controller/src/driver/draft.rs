@@ -5,12 +5,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use wavegate_common::{Alert, Command, HostId, PlanReport, RolloutId, Timestamp};
+use wavegate_common::{Command, HostId, PlanReport, RolloutId, Timestamp};
 use wavegate_core::{Event, HostChange, IllegalTransition, Plan, Rollout, RolloutChange, apply_to};
 
 use super::pass::{permit_entry, permit_key};
 use super::world::World;
 use crate::audit;
+use crate::incident::reconcile;
 use crate::store::{ChangedRollout, Commit, Header};
 
 /// A commit, and what the world will be after it.
@@ -42,7 +43,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// What follows from a plan. `told` are the keys of alerts that people know of already.
+    /// What follows from a plan. `told` are the keys of refusals that are written down already.
     pub(super) fn of_plan(
         world: &World,
         plan: Plan,
@@ -54,7 +55,7 @@ impl Draft {
         let orders = commands.into_iter().map(|order| (order.host, keep(world, order))).collect();
         draft.set_orders(world, orders);
         draft.commit.reports = reports.into_iter().filter(|r| says_something(world, r)).collect();
-        draft.commit.incidents = news(alerts, told);
+        draft.commit.incidents = reconcile(world, &draft.rollouts, alerts, now);
         for answer in permits {
             let known = permit_key(&answer).is_some_and(|key| told.contains(&key));
             draft.commit.audit.extend(permit_entry(&answer, now).filter(|_| !known));
@@ -149,10 +150,6 @@ fn keep(world: &World, order: Command) -> Arc<Command> {
 
 fn says_something(world: &World, report: &PlanReport) -> bool {
     world.reports.get(&report.rollout).is_none_or(|known| !known.same_as(report))
-}
-
-fn news(alerts: Vec<Alert>, told: &BTreeSet<String>) -> Vec<Alert> {
-    alerts.into_iter().filter(|alert| !told.contains(&alert.key)).collect()
 }
 
 fn unknown(event: &Event) -> IllegalTransition {

@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::run::Driver;
 use crate::audit::Entry;
 use crate::clock;
+use crate::incident::{Change, Incident, story};
 use crate::store::StoreError;
 
 /// How often a pass plans again when another controller was faster. Two controllers on one store
@@ -94,11 +95,20 @@ impl Driver {
             let text = texts.join("; ");
             tracing::error!(rollout = %rollout.id, text, "a plan was not carried out");
             let alert = violation_alert(rollout.id, &text);
-            if !self.told.contains(&alert.key) {
+            if !self.world.incidents.contains_key(&alert.key) {
                 let id = rollout.id.to_string();
                 let entry = Entry::by_controller(now, "plan.commit", id, text.clone());
                 audit.push(entry.refused("it would break an invariant"));
-                incidents.push(alert);
+                let story = story(&self.world, &alert, Some(rollout));
+                incidents.push(Change::Opened(Box::new(Incident {
+                    id: 0,
+                    alert,
+                    story,
+                    opened_at: now,
+                    updated_at: now,
+                    resolved_at: None,
+                    revision: 1,
+                })));
             }
             if !stands {
                 let reason = PauseReason::Violation { text };

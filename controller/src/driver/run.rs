@@ -16,6 +16,7 @@ use super::propose::Membership;
 use super::world::World;
 use crate::clock;
 use crate::dispatch::Lanes;
+use crate::incident::Addressee;
 use crate::store::{HostFacts, Store, StoreError};
 
 /// Messages that may wait. Streams that bring more are made to wait themselves.
@@ -36,6 +37,8 @@ pub struct DriverSettings {
     pub every: Duration,
     /// How often it keeps when hosts were last heard of.
     pub checkpoint: Duration,
+    /// Who is told of incidents.
+    pub addressees: Arc<[Addressee]>,
 }
 
 /// The state of the loop.
@@ -49,7 +52,7 @@ pub(super) struct Driver {
     pub(super) permits: Vec<PermitRequest>,
     /// The highest generation that an agent has seen, if it is above ours.
     pub(super) ahead: Option<Generation>,
-    /// Keys of what people have been told.
+    /// Keys of refusals of permits that are written down already.
     pub(super) told: BTreeSet<String>,
     /// Plans that operators have been shown, the newest last.
     pub(super) shown: Vec<(Digest, RolloutId, Arc<Membership>)>,
@@ -59,7 +62,7 @@ pub(super) struct Driver {
     /// When what each host was last heard of was kept, to write only what changed.
     kept: BTreeMap<HostId, i64>,
     pub(super) lanes_made: u64,
-    settings: DriverSettings,
+    pub(super) settings: DriverSettings,
 }
 
 /// When the next pass is due.

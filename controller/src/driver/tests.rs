@@ -31,6 +31,7 @@ fn settings() -> DriverSettings {
         policy: Arc::new(policy),
         every: Duration::from_secs(3_600),
         checkpoint: Duration::from_secs(3_600),
+        addressees: Arc::from([]),
     }
 }
 
@@ -263,7 +264,7 @@ async fn a_plan_that_breaks_an_invariant_pauses_and_is_told_once() {
         panic!("it goes on")
     };
     assert!(text.contains("I1") && *resume_to == RolloutPhase::Canary, "{text}");
-    let told = driver.store.incidents(id).await.unwrap();
+    let told = driver.store.incidents(false, 10).await.unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
     let log = driver.store.audit(0, 1_000).await.unwrap();
     assert_eq!(log.iter().filter(|e| e.entry.reason.contains("I1")).count(), 1);

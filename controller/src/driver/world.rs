@@ -9,6 +9,7 @@ use wavegate_common::{
 };
 use wavegate_core::{KnownBad, PlanningInput, Policy, Rollout};
 
+use crate::incident::Incident;
 use crate::store::{HostFacts, Snapshot, StoredHost, StoredRelease};
 
 /// Everything the driver knows; read by views through [`super::DriverHandle::look`].
@@ -42,6 +43,8 @@ pub struct World {
     pub next_rollout: RolloutId,
     /// Hosts whose stream is open.
     pub connected: BTreeSet<HostId>,
+    /// Incidents that are open, by key.
+    pub incidents: BTreeMap<String, Incident>,
     /// Why nothing can be written at the moment.
     pub cannot_write: Option<String>,
 }
@@ -65,6 +68,7 @@ impl World {
             orders: BTreeMap::new(),
             next_rollout: RolloutId(1),
             connected: BTreeSet::new(),
+            incidents: BTreeMap::new(),
             cannot_write: None,
         };
         world.reload(snapshot);
@@ -84,6 +88,7 @@ impl World {
             releases,
             orders,
             next_rollout,
+            incidents,
         } = snapshot;
         for host in hosts {
             self.put_stored(host);
@@ -96,6 +101,7 @@ impl World {
         self.releases = releases;
         self.orders = orders.into_iter().map(|(host, order)| (host, Arc::new(order))).collect();
         self.next_rollout = next_rollout;
+        self.incidents = incidents.into_iter().map(|open| (open.alert.key.clone(), open)).collect();
     }
 
     fn put_stored(&mut self, host: StoredHost) {

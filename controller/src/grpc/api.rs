@@ -9,7 +9,9 @@ use super::refusals::Refusals;
 use super::status::of_refusal;
 use crate::artifact::Shelf;
 use crate::driver::{Actor, DriverHandle, Refusal};
+use crate::incident::Desk;
 use crate::ingest::Pace;
+use crate::signal::Board;
 use crate::trust::Authority;
 
 /// What an [`Api`] is made of.
@@ -23,6 +25,10 @@ pub struct Parts {
     pub authority: Arc<Authority>,
     /// The clockwork of streams.
     pub pace: Pace,
+    /// Who is told of incidents.
+    pub desk: Arc<Desk>,
+    /// Signals of outside sources.
+    pub board: Arc<Board>,
 }
 
 /// Both services.
@@ -32,6 +38,8 @@ pub struct Api {
     pub(super) shelf: Shelf,
     pub(super) authority: Arc<Authority>,
     pub(super) pace: Pace,
+    pub(super) desk: Arc<Desk>,
+    pub(super) board: Arc<Board>,
     pub(super) refusals: Arc<Refusals>,
 }
 
@@ -39,9 +47,9 @@ impl Api {
     /// Puts it together.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { driver, shelf, authority, pace } = parts;
+        let Parts { driver, shelf, authority, pace, desk, board } = parts;
         let refusals = Arc::new(Refusals::new(driver.store().clone()));
-        Arc::new(Self { driver, shelf, authority, pace, refusals })
+        Arc::new(Self { driver, shelf, authority, pace, desk, board, refusals })
     }
 
     /// Where refusals are noted.

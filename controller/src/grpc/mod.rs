@@ -2,6 +2,7 @@
 //! is decided by the driver.
 
 mod agents;
+mod alerts;
 mod api;
 mod gate;
 mod hosts;
@@ -13,6 +14,7 @@ mod operators;
 mod plan;
 mod refusals;
 mod rollouts;
+mod signals;
 mod status;
 mod tokens;
 mod watch;

@@ -2,11 +2,12 @@
 
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use wavegate_common::SignalReading;
 use wavegate_common::view::{
     ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
-    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
-    RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
-    WhoView,
+    HostWhyView, HostsChanged, IncidentList, IncidentView, KernelList, KernelView,
+    OperatorEnrolled, PlanView, ReceiverTest, ReplayView, RolloutList, RolloutView, RolloutWhyView,
+    SignalList, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
 use wavegate_core::Request;
 use wavegate_proto::Caller;
@@ -133,6 +134,21 @@ impl OperatorApi for Service {
     }
     async fn replay_gate(&self, _: Who, ask: ask::ReplayGate) -> Result<ReplayView, Status> {
         self.0.replay(&ask.rollout, ask.rule).await
+    }
+    async fn list_alerts(&self, _: Who, ask: ask::ListAlerts) -> Result<IncidentList, Status> {
+        self.0.alerts(ask.all).await
+    }
+    async fn get_alert(&self, _: Who, ask: ask::GetAlert) -> Result<IncidentView, Status> {
+        self.0.one_alert(ask.id).await
+    }
+    async fn test_receiver(&self, by: Who, ask: ask::TestReceiver) -> Result<ReceiverTest, Status> {
+        self.0.try_receiver(by, ask.receiver).await
+    }
+    async fn list_signals(&self, _: Who, _: ask::ListSignals) -> Result<SignalList, Status> {
+        Ok(SignalList { readings: self.0.board.readings() })
+    }
+    async fn check_signal(&self, _: Who, ask: ask::CheckSignal) -> Result<SignalReading, Status> {
+        self.0.ask_source(ask.source).await
     }
     async fn list_audit(&self, _: Who, ask: ask::ListAudit) -> Result<AuditPage, Status> {
         self.0.audit_page(ask).await

@@ -18,7 +18,7 @@ use crate::view;
 
 impl Api {
     pub(super) async fn plan(&self, by: Who, spec: RolloutSpec) -> Result<PlanView, Status> {
-        fit(&spec).map_err(|refusal| of_refusal(&refusal))?;
+        self.judge_spec(&spec).map_err(|refusal| of_refusal(&refusal))?;
         let wanted = spec.release.clone();
         let seen = self.driver.look(move |world| match world.releases.get(&wanted) {
             Some(stored) => Ok((Fleet::from(world), stored.release.clone())),
@@ -45,7 +45,7 @@ impl Api {
     pub(super) async fn begin(&self, by: Who, ask: ApplyRollout) -> Result<RolloutView, Status> {
         let ApplyRollout { spec, plan, reason, draft } = ask;
         let name = spec.name.clone();
-        let outcome = match fit(&spec) {
+        let outcome = match self.judge_spec(&spec) {
             Ok(()) => {
                 self.ask(&by, &reason, Ask::Start { spec: Box::new(spec), plan, draft }).await
             }
@@ -61,6 +61,27 @@ impl Api {
     }
 }
 
+impl Api {
+    /// What is wrong with a specification by itself, every field of it, and with the sources that
+    /// it names.
+    fn judge_spec(&self, spec: &RolloutSpec) -> Result<(), Refusal> {
+        let mut problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
+        problems.extend(spec.judge.iter().flat_map(crate::assess::unknown));
+        for (i, rule) in spec.signals.iter().enumerate() {
+            if self.board.names().all(|name| name != rule.source) {
+                let look = "`wavegate signal list` shows all";
+                let more = suggestion(&rule.source, self.board.names(), look);
+                problems.push(format!(
+                    "signals[{i}].source: there is no source `{}` in the controller's \
+                     configuration; {more}",
+                    rule.source
+                ));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Refusal::Invalid(problems.join("\n"))) }
+    }
+}
+
 fn work(
     fleet: &Fleet,
     spec: &RolloutSpec,
@@ -73,11 +94,4 @@ fn work(
     let expected = forecast(&proposed.prepared, &fleet.policy, &fleet.inventory, now);
     let shown = view::plan(fleet, release, &proposed, &expected);
     Ok((proposed, shown, fleet.id))
-}
-
-/// What is wrong with a specification by itself, every field of it.
-fn fit(spec: &RolloutSpec) -> Result<(), Refusal> {
-    let mut problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
-    problems.extend(spec.judge.iter().flat_map(crate::assess::unknown));
-    if problems.is_empty() { Ok(()) } else { Err(Refusal::Invalid(problems.join("\n"))) }
 }

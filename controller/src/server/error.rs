@@ -42,6 +42,9 @@ pub enum RunError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Receivers of alerts and sources of signals.
+    #[error(transparent)]
+    Authorities(#[from] crate::outbound::BadAuthorities),
     /// Keys and certificates.
     #[error(transparent)]
     Trust(#[from] TrustError),

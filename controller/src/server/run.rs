@@ -25,7 +25,9 @@ use crate::clock;
 use crate::config::{CertificateLives, Config};
 use crate::driver::{self, DriverHandle, DriverSettings};
 use crate::grpc::{Api, Parts, Refusals, Service};
+use crate::incident::{self, Desk};
 use crate::ingest::Pace;
+use crate::signal::{self, Board};
 use crate::store::{Lock, LockState, Store, StoreThreads, StoredOperator};
 use crate::trust::{Accepting, Authority, Incoming, Lives, ServerIdentity, http2, server_config};
 
@@ -77,8 +79,8 @@ pub struct Running {
     driver: DriverHandle,
     serving: tokio::task::JoinHandle<Result<(), String>>,
     stop: oneshot::Sender<()>,
-    renewing: tokio::task::JoinHandle<()>,
-    assessing: tokio::task::JoinHandle<()>,
+    /// Tasks beside the driver; none of them holds anything that must be written.
+    beside: Vec<tokio::task::JoinHandle<()>>,
     thread: JoinHandle<()>,
     store_threads: StoreThreads,
     _lock: Option<Lock>,
@@ -109,10 +111,13 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
     }
     let identity = ServerIdentity::issue(&authority, names(&config), now)?;
     let tls = server_config(&authority, Arc::clone(&identity))?;
+    let desk = Arc::new(Desk::open(&config.alerts)?);
+    let board = Arc::new(Board::open(&config.signals)?);
     let settings = DriverSettings {
         policy: Arc::new(config.policy.clone()),
         every: Duration::from_millis(config.drive_every.0),
         checkpoint: Duration::from_millis(config.checkpoint_every.0),
+        addressees: desk.addressees().into(),
     };
     let (driver, thread) = driver::start(store.clone(), settings).await?;
     let pace = Pace {
@@ -124,7 +129,11 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
     let every = Duration::from_millis(config.assess_every.0);
     let assessing = assess::start(driver.clone(), assess::Settings { every });
     let shelf = Shelf::open(&files.dir)?;
-    let parts = Parts { driver: driver.clone(), shelf, authority: Arc::clone(&authority), pace };
+    let telling = incident::start(&desk, driver.clone(), files.dir.clone(), lock.is_some());
+    let asking = signal::start(&board, &driver);
+    let authority_of_api = Arc::clone(&authority);
+    let parts =
+        Parts { driver: driver.clone(), shelf, authority: authority_of_api, pace, desk, board };
     let api = Api::new(parts);
     let incoming = Incoming::new(listener, tls, accepting(api.refusals()));
     let (stop, stopped) = oneshot::channel();
@@ -139,8 +148,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         driver,
         serving,
         stop,
-        renewing,
-        assessing,
+        beside: vec![renewing, assessing, telling, asking],
         thread,
         store_threads,
         _lock: lock,
@@ -176,19 +184,11 @@ impl Running {
     /// # Errors
     /// If the server broke off before.
     pub async fn stop(self) -> Result<(), RunError> {
-        let Self {
-            files,
-            driver,
-            mut serving,
-            stop,
-            renewing,
-            assessing,
-            thread,
-            store_threads,
-            ..
-        } = self;
-        renewing.abort();
-        assessing.abort();
+        let Self { files, driver, mut serving, stop, beside, thread, store_threads, .. } = self;
+        for task in beside {
+            task.abort();
+            let _ = task.await;
+        }
         driver.stop().await;
         // The server may have ended by itself; then nobody listens here.
         let _ = stop.send(());

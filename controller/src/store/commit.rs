@@ -1,16 +1,19 @@
 //! The one write of a pass: everything that a plan changes, or nothing.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use wavegate_common::inventory::Hold;
-use wavegate_common::{Alert, Command, Generation, HostId, PlanReport, Timestamp};
+use wavegate_common::{Command, Generation, HostId, PlanReport, Timestamp};
 use wavegate_core::{Event, KnownBad, Rollout};
 
 use super::error::StoreError;
 use super::hosts::{self, HostFacts};
 use super::releases::{self, StoredArtifact, StoredRelease};
 use super::rollouts::{self, ChangedRollout};
-use super::{audit, events, meta, plans};
+use super::{audit, events, incidents, meta, plans};
 use crate::audit::Entry;
+use crate::incident::{Addressee, Change, Incident};
 
 /// What is to be written together.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +45,9 @@ pub struct Commit {
     /// Files that came.
     pub artifacts: Vec<StoredArtifact>,
     /// What people must be told.
-    pub incidents: Vec<Alert>,
+    pub incidents: Vec<Change>,
+    /// Who is told.
+    pub addressees: Arc<[Addressee]>,
     /// For the audit log.
     pub audit: Vec<Entry>,
 }
@@ -52,8 +57,8 @@ pub struct Commit {
 pub struct Committed {
     /// The store is at this generation now.
     pub generation: Generation,
-    /// Keys of incidents that nobody had been told of.
-    pub new_incidents: Vec<String>,
+    /// The changed incidents, with their numbers.
+    pub incidents: Vec<Incident>,
 }
 
 /// Writes all of it in the caller's transaction if the store is still at the parent.
@@ -93,12 +98,10 @@ pub(super) fn commit(conn: &Connection, commit: &Commit) -> Result<Committed, St
     for artifact in &commit.artifacts {
         releases::put_artifact(conn, artifact)?;
     }
-    let mut new_incidents = Vec::new();
-    for alert in &commit.incidents {
-        if plans::put_incident(conn, alert, commit.at)? {
-            new_incidents.push(alert.key.clone());
-        }
+    let mut told = Vec::with_capacity(commit.incidents.len());
+    for change in &commit.incidents {
+        told.push(incidents::put(conn, change, &commit.addressees)?);
     }
     audit::append(conn, &commit.audit)?;
-    Ok(Committed { generation, new_incidents })
+    Ok(Committed { generation, incidents: told })
 }

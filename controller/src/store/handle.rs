@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use wavegate_common::{Alert, Generation, HostId, PlanReport, RolloutId, Timestamp};
+use wavegate_common::{Generation, HostId, PlanReport, RolloutId, Timestamp};
 use wavegate_core::Rollout;
 
 use super::audit::StoredEntry;
@@ -201,14 +201,6 @@ impl Store {
     /// If it cannot be read.
     pub async fn plan_report(&self, id: RolloutId) -> Result<Option<PlanReport>, StoreError> {
         self.reader.run(move |conn| plans::report(conn, id)).await
-    }
-
-    /// What people were told about a rollout.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn incidents(&self, id: RolloutId) -> Result<Vec<(Timestamp, Alert)>, StoreError> {
-        self.reader.run(move |conn| plans::incidents(conn, id)).await
     }
 
     /// Artifacts that hosts may fetch.

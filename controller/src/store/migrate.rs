@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "initial", sql: include_str!("migrations/0001_initial.sql") },
     Migration { number: 2, name: "baselines", sql: include_str!("migrations/0002_baselines.sql") },
     Migration { number: 3, name: "evidence", sql: include_str!("migrations/0003_evidence.sql") },
+    Migration { number: 4, name: "incidents", sql: include_str!("migrations/0004_incidents.sql") },
 ];
 
 const LOG: &str = "CREATE TABLE IF NOT EXISTS migrations (
@@ -131,6 +132,7 @@ mod tests {
             .map(Result::unwrap)
             .collect();
         assert_eq!(rows, [(1, "initial".to_owned(), 7), (2, "baselines".to_owned(), 7)]);
+        assert_eq!(rows, [(1, "initial".to_owned(), 7), (2, "incidents".to_owned(), 7)]);
         assert!(MIGRATIONS.iter().zip(1..).all(|(migration, number)| migration.number == number));
     }
 
@@ -144,6 +146,20 @@ mod tests {
         assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
         assert!(error.to_string().contains("run the newer wavegate again"), "{error}");
         assert_eq!(schema(&conn), before);
+    }
+
+    #[test]
+    fn what_was_told_before_becomes_history() {
+        let mut conn = migrated(&MIGRATIONS[..1]);
+        let alert = r#"{"key":"r1/lost","rollout":"r1","kind":"hosts_lost","text":"2 hosts",
+            "scope":"rollout","hosts":[]}"#;
+        conn.execute("INSERT INTO incidents VALUES ('r1/lost', 1, 5, ?1)", [alert]).unwrap();
+        migrate(&mut conn, Path::new(":memory:"), MIGRATIONS, Timestamp(8)).unwrap();
+        assert!(super::super::incidents::open(&conn).unwrap().is_empty());
+        let all = super::super::incidents::list(&conn, true, 10).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].opened_at, all[0].resolved_at), (Timestamp(5), Some(Timestamp(5))));
+        assert_eq!(all[0].alert.text, "2 hosts");
     }
 
     #[test]

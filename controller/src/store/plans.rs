@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use wavegate_common::{Alert, Command, HostClass, HostId, PlanReport, RolloutId, Timestamp};
+use wavegate_common::{Command, HostClass, HostId, PlanReport, RolloutId, Timestamp};
 use wavegate_core::{KnownBad, KnownBadEntry};
 
 use super::error::StoreError;
@@ -118,40 +118,4 @@ pub(super) fn known_bad(conn: &Connection) -> Result<KnownBad, StoreError> {
         })
         .collect::<Result<_, StoreError>>()?;
     Ok(KnownBad { entries })
-}
-
-/// Keeps an alert; says whether its key is new, that is, whether people must be told.
-pub(super) fn put_incident(
-    conn: &Connection,
-    alert: &Alert,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    let body = encode("incident", alert)?;
-    conn.prepare_cached(
-        "INSERT INTO incidents (key, rollout, at, body) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (key) DO NOTHING",
-    )
-    .and_then(|mut s| s.execute(params![alert.key, to_sql(alert.rollout.0), at.0, body]))
-    .map(|changed| changed > 0)
-    .map_err(StoreError::statement("write an incident"))
-}
-
-pub(super) fn incidents(
-    conn: &Connection,
-    rollout: RolloutId,
-) -> Result<Vec<(Timestamp, Alert)>, StoreError> {
-    let failed = StoreError::statement("read incidents");
-    let mut statement = conn
-        .prepare_cached("SELECT key, at, body FROM incidents WHERE rollout = ?1 ORDER BY at, key")
-        .map_err(&failed)?;
-    let rows = statement
-        .query_map([to_sql(rollout.0)], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
-        })
-        .map_err(&failed)?;
-    rows.map(|row| {
-        let (key, at, body) = row.map_err(&failed)?;
-        Ok((Timestamp(at), decode("incident", &key, &body)?))
-    })
-    .collect()
 }

@@ -9,7 +9,8 @@ use wavegate_core::{KnownBad, Rollout};
 use super::error::StoreError;
 use super::hosts::{self, StoredHost};
 use super::releases::{self, StoredRelease};
-use super::{meta, plans, rollouts};
+use super::{incidents, meta, plans, rollouts};
+use crate::incident::Incident;
 
 /// What was stored at one generation.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub orders: BTreeMap<HostId, Command>,
     /// The number of the next rollout.
     pub next_rollout: RolloutId,
+    /// Incidents that are open.
+    pub incidents: Vec<Incident>,
 }
 
 pub(super) fn load(conn: &Connection) -> Result<Snapshot, StoreError> {
@@ -55,6 +58,7 @@ pub(super) fn load(conn: &Connection) -> Result<Snapshot, StoreError> {
         releases: releases::all(&tx)?,
         orders: plans::orders(&tx)?,
         next_rollout: rollouts::next_id(&tx)?,
+        incidents: incidents::open(&tx)?,
     };
     tx.commit().map_err(failed)?;
     Ok(snapshot)

@@ -126,6 +126,7 @@ pub fn spec(name: &str, release: &Release, selector: &str) -> Option<RolloutSpec
         bake: Millis::mins(8),
         gate: wavegate_common::GateRule::default(),
         judge: None,
+        signals: Vec::new(),
         budgets: Vec::new(),
         windows: Vec::new(),
         method: BootMethod::Auto,

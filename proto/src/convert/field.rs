@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wavegate_common::id::{BootId, CommandId, Digest, Generation, HostId, Nonce, RolloutId};
 use wavegate_common::judge::MetricName;
 use wavegate_common::kernel::{KernelRelease, ReleaseName};
+use wavegate_common::ratio::Ratio;
 use wavegate_common::selector::Selector;
 use wavegate_common::spec::{Share, Wave};
 use wavegate_common::time::{Millis, Timestamp};
@@ -37,6 +38,16 @@ macro_rules! same {
 }
 same!(u64, i64, u32, bool);
 
+/// Measured numbers. What is not finite is not a number that anybody can judge by.
+impl OnWire<f64> for f64 {
+    fn read(wire: f64, at: &At<'_>) -> Result<Self, Invalid> {
+        if wire.is_finite() { Ok(wire) } else { Err(at.invalid(format!("{wire} is not finite"))) }
+    }
+    fn write(&self) -> f64 {
+        *self
+    }
+}
+
 macro_rules! narrow {
     ($($type:ty),*) => { $(
         impl OnWire<u32> for $type {
@@ -65,7 +76,7 @@ macro_rules! wrapped {
         }
     )* };
 }
-wrapped!(Timestamp: i64, Millis: u64, RolloutId: u64, Generation: u64);
+wrapped!(Timestamp: i64, Millis: u64, Ratio: u64, RolloutId: u64, Generation: u64);
 
 /// Ids of 16 bytes.
 macro_rules! id {

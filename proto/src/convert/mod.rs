@@ -4,6 +4,7 @@
 //! [`Invalid`] that names the field. Writing cannot fail. Nothing outside this crate sees a type
 //! of the wire.
 
+mod alert;
 mod baseline;
 pub(crate) mod field;
 mod gate;

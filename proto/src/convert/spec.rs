@@ -1,8 +1,8 @@
 //! What operators want: the rollout's specification.
 
-use wavegate_common::judge::{Better, JudgeRule, MetricRule};
+use wavegate_common::judge::{Goal, JudgeRule, MetricRule};
 use wavegate_common::spec::{
-    Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, Waiver,
+    Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, SignalRule, Waiver,
 };
 use wavegate_common::window::{DayTime, Weekday, Window};
 
@@ -34,11 +34,12 @@ impl OnWire<u32> for DayTime {
 
 record!(Window = Window { days, from, to, zone[NAME] });
 record!(Limits = Limits { drain, boot, verify, soak, order });
+record!(SignalRule = SignalRule { source[NAME], margin, min_exposure, max_wait });
 enumeration!(RollbackRule { Manual, OnGateFailure });
-enumeration!(Better { Lower, Higher });
+enumeration!(Goal { Lower, Higher });
 record!(MetricRule = MetricRule { name, better, min_effect, margin });
 record!(JudgeRule = JudgeRule { metrics, alpha, looks, warm_up, max_wait });
 record!(RolloutSpec = RolloutSpec {
     name[NAME], release, selector, canary, waves, holdback, bake, gate, judge, budgets, windows,
-    method, limits, rollback,
+    method, limits, rollback, signals,
 });

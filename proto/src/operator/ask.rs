@@ -256,6 +256,28 @@ asks! {
         /// At most so many; 0 leaves it to the controller.
         limit: u32;
     }
+    /// Incidents, the newest first.
+    ListAlerts {
+        /// Those that have ended, too.
+        all: bool;
+    }
+    /// One incident.
+    GetAlert {
+        /// Its number.
+        id: u64;
+    }
+    /// Send a receiver a message that says that it is a test.
+    TestReceiver {
+        /// Its name in the controller's configuration.
+        receiver: String, [NAME];
+    }
+    /// What did sources of signals say last?
+    ListSignals {}
+    /// What does a source say now?
+    CheckSignal {
+        /// Its name in the controller's configuration.
+        source: String, [NAME];
+    }
     /// The audit log, the oldest entry first.
     ListAudit {
         /// What came after this number.

@@ -5,11 +5,12 @@ use std::fmt;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
+use wavegate_common::SignalReading;
 use wavegate_common::view::{
     ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
-    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
-    RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
-    WhoView,
+    HostWhyView, HostsChanged, IncidentList, IncidentView, KernelList, KernelView,
+    OperatorEnrolled, PlanView, ReceiverTest, ReplayView, RolloutList, RolloutView, RolloutWhyView,
+    SignalList, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
+use wavegate_common::SignalReading;
 use wavegate_common::view::{
     ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
-    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
-    Role, RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
-    WhoView,
+    HostWhyView, HostsChanged, IncidentList, IncidentView, KernelList, KernelView,
+    OperatorEnrolled, PlanView, ReceiverTest, ReplayView, Role, RolloutList, RolloutView,
+    RolloutWhyView, SignalList, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]

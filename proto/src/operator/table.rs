@@ -37,6 +37,11 @@ macro_rules! calls {
             rollout_history: RolloutHistory => EventPage, Viewer;
             show_gate: ShowGate => GateView, Viewer;
             replay_gate: ReplayGate => ReplayView, Viewer;
+            list_alerts: ListAlerts => IncidentList, Viewer;
+            get_alert: GetAlert => IncidentView, Viewer;
+            test_receiver: TestReceiver => ReceiverTest, Operator;
+            list_signals: ListSignals => SignalList, Viewer;
+            check_signal: CheckSignal => SignalReading, Viewer;
             list_audit: ListAudit => AuditPage, Viewer;
             verify_audit: VerifyAudit => AuditCheck, Viewer;
         }

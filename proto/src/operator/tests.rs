@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use tokio_stream::Empty;
 use tonic::{Code, Request, Status};
-use wavegate_common::HostId;
 use wavegate_common::view::{
     ArtifactView, AuditCheck, AuditPage, BaselineView, EventPage, GateView, HostPage, HostView,
-    HostWhyView, HostsChanged, KernelList, KernelView, OperatorEnrolled, PlanView, ReplayView,
-    Role, RolloutList, RolloutView, RolloutWhyView, TokenList, TokenMade, TokenView, VersionView,
-    WhoView,
+    HostWhyView, HostsChanged, IncidentList, IncidentView, KernelList, KernelView,
+    OperatorEnrolled, PlanView, ReceiverTest, ReplayView, Role, RolloutList, RolloutView,
+    RolloutWhyView, SignalList, TokenList, TokenMade, TokenView, VersionView, WhoView,
 };
+use wavegate_common::{HostId, SignalReading};
 
 #[allow(clippy::wildcard_imports, reason = "every ask, by the table")]
 use super::ask::*;

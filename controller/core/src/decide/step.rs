@@ -31,6 +31,12 @@ pub(super) fn step(
         pause_for(input, work, wave, &left, alerts);
         return Some((wave, says));
     }
+    // Told as long as it lasts: who hears of alerts tells by the key what is new and what is over.
+    if let RolloutPhase::Paused { reason, .. } = &work.phase
+        && let PauseReason::Gate { wave, scope, .. } = reason
+    {
+        alerts.push(gate_alert(work, *wave, scope, reason));
+    }
     match (&work.phase.clone(), &says) {
         // What is worse in one class by comparison says nothing of the others: they go on.
         (

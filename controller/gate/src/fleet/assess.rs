@@ -48,8 +48,8 @@ fn share(share: wavegate_common::Share) -> f64 {
 
 fn plan(evidence: &Evidence, metric: &MetricRule) -> Plan {
     let better = match metric.better {
-        wavegate_common::Better::Lower => Better::Lower,
-        wavegate_common::Better::Higher => Better::Higher,
+        wavegate_common::Goal::Lower => Better::Lower,
+        wavegate_common::Goal::Higher => Better::Higher,
     };
     Plan {
         better,

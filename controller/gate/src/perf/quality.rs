@@ -163,7 +163,7 @@ pub fn find_gaps(classes: &mut [ClassRows]) {
         let canaries = class.hosts.iter().filter(|h| h.arm == Arm::Canary);
         canaries.filter_map(|h| h.order).collect()
     };
-    let mut all: Vec<u64> = classes.iter().flat_map(|class| orders(class)).collect();
+    let mut all: Vec<u64> = classes.iter().flat_map(&orders).collect();
     all.sort_unstable();
     let shared = all.windows(2).any(|pair| pair[0] == pair[1]);
     let whole = missing(all);

@@ -1,4 +1,8 @@
+CREATE INDEX deliveries_of_receiver ON deliveries (receiver);
+
 CREATE INDEX incidents_of_rollout ON incidents (rollout);
+
+CREATE UNIQUE INDEX open_incidents ON incidents (key) WHERE resolved_at IS NULL;
 
 CREATE TABLE artifacts (
     digest TEXT PRIMARY KEY,
@@ -38,6 +42,20 @@ CREATE TABLE baseline_slots (
     body BLOB NOT NULL,
     UNIQUE (boot, start)
 ) STRICT;
+CREATE TABLE deliveries (
+    incident INTEGER NOT NULL REFERENCES incidents (id),
+    receiver TEXT NOT NULL,
+    -- The revision that the receiver has taken; 0 before the first.
+    sent INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER,
+    -- Failures since then, and in all.
+    attempts INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    -- Nothing is tried before this.
+    next_at INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    PRIMARY KEY (incident, receiver)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
     rollout INTEGER NOT NULL REFERENCES rollouts (id),
@@ -61,11 +79,16 @@ CREATE TABLE hosts (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE incidents (
-    key TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
     rollout INTEGER NOT NULL,
-    at INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    resolved_at INTEGER,
+    -- Grows by one with every change, from 1.
+    revision INTEGER NOT NULL,
     body TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE known_bad (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -134,6 +157,15 @@ CREATE TABLE rollouts (
     over INTEGER NOT NULL,
     header TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE silences (
+    receiver TEXT NOT NULL,
+    host TEXT NOT NULL,
+    id TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    PRIMARY KEY (receiver, host)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sqlite_sequence(name,seq);
 

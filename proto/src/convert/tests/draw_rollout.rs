@@ -4,13 +4,15 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use wavegate_common::judge::{Better, JudgeRule, MetricName, MetricRule};
+use wavegate_common::judge::{Goal, JudgeRule, MetricName, MetricRule};
 use wavegate_common::plan::{HostWait, PlanReport, WaveReport};
+use wavegate_common::ratio::Ratio;
 use wavegate_common::rollout::{
     AbortReason, ExcludeReason, FailReason, HostPhase, PauseReason, RolloutPhase, Scope,
 };
 use wavegate_common::spec::{
-    Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, Share, Waiver, Wave,
+    Bound, Budget, CanaryRule, GateRule, Limits, RollbackRule, RolloutSpec, Share, SignalRule,
+    Waiver, Wave,
 };
 use wavegate_common::verdict::{Finding, Metric, Verdict};
 use wavegate_common::waiting::WaitingOn;
@@ -61,7 +63,7 @@ pub(super) fn metric_name() -> BoxedStrategy<MetricName> {
 }
 
 fn judge_rule() -> BoxedStrategy<JudgeRule> {
-    let better = select(vec![Better::Lower, Better::Higher]);
+    let better = select(vec![Goal::Lower, Goal::Higher]);
     let metric =
         (metric_name(), better, share(), share()).prop_map(|(name, better, min_effect, margin)| {
             MetricRule { name, better, min_effect, margin }
@@ -272,6 +274,18 @@ fn limits() -> BoxedStrategy<Limits> {
         .boxed()
 }
 
+fn signal_rule() -> BoxedStrategy<SignalRule> {
+    let margin = (0..1_000_000_000u64).prop_map(Ratio);
+    (word(), margin, any::<u64>(), span())
+        .prop_map(|(source, margin, min_exposure, max_wait)| SignalRule {
+            source,
+            margin,
+            min_exposure,
+            max_wait,
+        })
+        .boxed()
+}
+
 pub(super) fn spec() -> BoxedStrategy<RolloutSpec> {
     let selector = select(vec!["*", "role=web,site in (ams,fra)", "!spare"]);
     let canary = (any::<u32>(), any::<u32>(), vec(waiver(), 0..3))
@@ -287,11 +301,18 @@ pub(super) fn spec() -> BoxedStrategy<RolloutSpec> {
     let rollback = select(vec![RollbackRule::Manual, RollbackRule::OnGateFailure]);
     let what = (word(), word(), selector);
     let pace = (vec(share().prop_map(Wave), 0..4), share(), span());
-    let rules = (canary, gate, option::of(judge_rule()), vec(budget(), 0..3), vec(window(), 0..3));
+    let rules = (
+        canary,
+        gate,
+        option::of(judge_rule()),
+        vec(budget(), 0..3),
+        vec(window(), 0..3),
+        vec(signal_rule(), 0..3),
+    );
     (what, pace, rules, (method(), limits(), rollback))
         .prop_map(|((name, release, selector), pace, rules, (method, limits, rollback))| {
             let (waves, holdback, bake) = pace;
-            let (canary, gate, judge, budgets, windows) = rules;
+            let (canary, gate, judge, budgets, windows, signals) = rules;
             RolloutSpec {
                 name,
                 release: release.into(),
@@ -302,6 +323,7 @@ pub(super) fn spec() -> BoxedStrategy<RolloutSpec> {
                 bake,
                 gate,
                 judge,
+                signals,
                 budgets,
                 windows,
                 method,

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod draw;
+mod draw_alert;
 mod draw_gate;
 mod draw_rollout;
 mod draw_view;

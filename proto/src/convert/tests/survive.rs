@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::draw::{HOST, agent_message, command, controller_message};
+use super::draw_alert::{incident, reading, receiver};
 use super::draw_gate::{gate_view, replay_view};
 use super::draw_rollout::{host_phase, phase, plan_report, spec, waiting};
 use super::draw_view::{
@@ -114,6 +115,16 @@ fn views_of_rollouts() {
     survives_json(&plan_view());
     survives_json(&rollout_view());
     survives_json(&rollout_why());
+}
+
+#[test]
+fn incidents_and_signals() {
+    survives::<_, wire::IncidentView>("IncidentView", &incident());
+    survives::<_, wire::ReceiverView>("ReceiverView", &receiver());
+    survives::<_, wire::SignalReading>("SignalReading", &reading());
+    survives_json(&incident());
+    survives_json(&receiver());
+    survives_json(&reading());
 }
 
 #[test]
