@@ -8,7 +8,7 @@ use super::outcome::Test;
 use super::quality::Quality;
 use super::ranksum::Nulls;
 use super::reference::Reference;
-use super::robust::{median, sorted};
+use super::robust::sorted;
 use super::scale::Scale;
 use super::score::{Scored, score};
 use super::shape::Shape;
@@ -20,8 +20,6 @@ const CONTROLS_FOR_STREAM: usize = 40;
 /// A median change for the worse below this is no finding, however sure: 0.1 %. It is what two
 /// settings differ by that nobody can tell apart in practice.
 const CHANGE_LEAST: f64 = 0.001;
-/// Controls from which the spread over hosts is compared.
-const CONTROLS_FOR_SPREAD: usize = 20;
 
 /// One test at one look.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,7 +99,7 @@ impl<'a> Evidence<'a> {
         let delta = scale.worse_by(plan.min_effect);
         for (n, share) in evidence.looks.clone() {
             evidence.locate(nulls, n, share * shares.location, delta, family);
-            evidence.spread(nulls, n, share, &shares);
+            evidence.far_out(nulls, n, share * shares.bad, delta);
             evidence.shapes(nulls, n, share * shares.shape, &controls, &placebo);
         }
         evidence.stream(nulls, shares.stream, delta);
@@ -145,23 +143,12 @@ impl<'a> Evidence<'a> {
             .is_some_and(|shift| shift >= self.scale.worse_by(CHANGE_LEAST))
     }
 
-    fn spread(&mut self, nulls: &mut Nulls, n: usize, look: f64, shares: &Shares) {
-        let scores = self.first(n);
+    fn far_out(&mut self, nulls: &mut Nulls, n: usize, share: f64, delta: f64) {
+        let mut scores = self.first(n);
+        scores.iter_mut().for_each(|score| *score -= delta);
         let reference = self.reference(nulls, n);
         let p = far_out(&scores, &reference.scores).p;
-        self.tested.push(Tested { test: Test::BadHosts, hosts: n, p, share: look * shares.bad });
-        // Placebo hosts move the reference about, which is no spread of the canaries.
-        if shares.spread > 0.0 && self.placebo.is_empty() {
-            let middle = median(&mut [&scores[..], &reference.scores].concat());
-            let away = |s: &[f64]| {
-                let away: Vec<f64> = s.iter().map(|v| (v - middle).abs()).collect();
-                sorted(&away)
-            };
-            let share = look * shares.spread;
-            let level = self.plan.alpha * share;
-            let p = nulls.upper(&away(&scores), &away(&reference.scores), level).p;
-            self.tested.push(Tested { test: Test::HostSpread, hosts: n, p, share });
-        }
+        self.tested.push(Tested { test: Test::BadHosts, hosts: n, p, share });
     }
 
     fn shapes(
@@ -218,7 +205,6 @@ struct Shares {
     location: f64,
     shape: f64,
     bad: f64,
-    spread: f64,
     stream: f64,
 }
 
@@ -226,9 +212,8 @@ impl Shares {
     fn of(scored: &[Scored], others: usize) -> Self {
         let with_shape = scored.iter().filter(|s| s.shapes.is_some()).count();
         let shape = if with_shape * 2 > scored.len() { 0.2 } else { 0.0 };
-        let spread = if others >= CONTROLS_FOR_SPREAD { 0.02 } else { 0.0 };
         let stream = if others >= CONTROLS_FOR_STREAM { 0.03 } else { 0.0 };
-        let bad = 0.07;
-        Self { location: 1.0 - shape - spread - stream - bad, shape, bad, spread, stream }
+        let bad = 0.06;
+        Self { location: 1.0 - shape - stream - bad, shape, bad, stream }
     }
 }

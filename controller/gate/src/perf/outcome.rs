@@ -55,8 +55,6 @@ pub enum Test {
     Shape(Shape),
     /// Hosts far out are canaries too often.
     BadHosts,
-    /// Canaries spread wider than the others.
-    HostSpread,
     /// The sequential rank test over all canaries.
     Stream,
 }
@@ -69,7 +67,6 @@ impl Test {
             Self::Location => "canaries are worse",
             Self::Shape(shape) => shape.says(),
             Self::BadHosts => "too many canaries are far beyond all others",
-            Self::HostSpread => "canaries differ from each other more than hosts did",
             Self::Stream => "canaries are worse, one after another",
         }
     }

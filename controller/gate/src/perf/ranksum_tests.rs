@@ -120,6 +120,6 @@ fn the_approximation_is_near_where_counting_is_too_dear() {
 #[test]
 fn nothing_says_nothing() {
     assert_eq!(Nulls::new().upper(&[], &[1.0], 1.0).p, 1.0);
-    assert_eq!(Nulls::new().upper(&[1.0], &[1.0], 1.0).p, 1.0);
-    assert_eq!(Nulls::new().upper(&[0.0], &[1.0, 2.0], 1.0).p, 1.0);
+    assert!(close(Nulls::new().upper(&[1.0], &[1.0], 1.0).p, 1.0));
+    assert!(close(Nulls::new().upper(&[0.0], &[1.0, 2.0], 1.0).p, 1.0));
 }

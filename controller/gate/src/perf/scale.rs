@@ -44,7 +44,8 @@ impl Scale {
             let mean = sum / all.max(1) as f64;
             Kind::Share { of: if mean.is_normal() { mean } else { 1.0 } }
         } else {
-            Kind::Log { floor: (least / 2.0).max(f64::MIN_POSITIVE) }
+            let floor = if least.is_finite() { least / 2.0 } else { 1.0 };
+            Kind::Log { floor: floor.max(f64::MIN_POSITIVE) }
         };
         Self { sign, kind }
     }

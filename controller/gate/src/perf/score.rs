@@ -144,7 +144,7 @@ impl Levels {
 }
 
 /// The slope of change on before among controls, between −1 and 0, shrunk to 0 as far as noise
-/// could have made it (positive-part James–Stein with four squared standard errors).
+/// could have made it (by its squared standard error, as James and Stein shrink a mean).
 fn slope(scored: &[Scored]) -> f64 {
     let controls: Vec<&Scored> = scored.iter().filter(|s| s.arm == Arm::Control).collect();
     if controls.len() < CONTROLS_FOR_THETA {
@@ -162,7 +162,7 @@ fn slope(scored: &[Scored]) -> f64 {
     let raw = sxy / sxx;
     let rest: f64 = x.iter().zip(&y).map(|(a, b)| (b - my - raw * (a - mx)).powi(2)).sum();
     let error = rest / (n - 2.0) / sxx;
-    let keep = if error > 0.0 { (1.0 - 4.0 * error / (raw * raw)).max(0.0) } else { 1.0 };
+    let keep = if error > 0.0 { (1.0 - error / (raw * raw)).max(0.0) } else { 1.0 };
     let slope = raw * keep;
     if slope.is_finite() { slope.clamp(-1.0, 0.0) } else { 0.0 }
 }

@@ -19,7 +19,7 @@ pub enum Shape {
     Tail,
     /// log of the interquartile range after against before.
     Spread,
-    /// Share of samples above the host's p99 before.
+    /// Share of samples above the host's p99 before, the change of the median taken out.
     Beyond,
     /// p99 − p50 of what is left when each slot's level, and the host's before, are taken out.
     ChangeTail,
@@ -68,8 +68,11 @@ pub(crate) fn host_shapes(before: &[f64], after: &[f64], residual: &[f64]) -> Op
     let (before, after, residual) = (sorted(before), sorted(after), sorted(residual));
     let tail = |s: &[f64]| quantile(s, top) - quantile(s, 0.5);
     let spread = |s: &[f64]| (quantile(s, 0.75) - quantile(s, 0.25) + NO_SPREAD).ln();
-    let usual = quantile(&before, top);
-    let beyond = |s: &[f64]| (s.len() - s.partition_point(|&v| v <= usual)) as f64 / s.len() as f64;
+    let usual = tail(&before);
+    let beyond = |s: &[f64]| {
+        let bound = quantile(s, 0.5) + usual;
+        (s.len() - s.partition_point(|&v| v <= bound)) as f64 / s.len() as f64
+    };
     Some([
         tail(&after) - tail(&before),
         spread(&after) - spread(&before),
