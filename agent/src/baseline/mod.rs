@@ -27,6 +27,6 @@ pub use builder::{Moment, SlotBuilder};
 pub use counters::Counters;
 pub use courier::Courier;
 pub use recorder::{BaselineRules, Recorder, Told};
-pub use sampler::{Sampler, count};
+pub use sampler::{Plain, Sampler, count};
 pub use services::ServiceTools;
 pub use spool::{Opened, Spool};

@@ -10,17 +10,19 @@ use tonic::Status;
 use wavegate_common::actuator::{
     Answer, Armed, Capabilities, Kexec, Loader, LoaderKind, PanicRecord, Request, Staged, Watchdog,
 };
+use wavegate_common::baseline::{BaselineSlot, MetricId, Metrics};
 use wavegate_common::command::PERMIT_LIFE;
 use wavegate_common::{
     Action, AgentMessage, BootCause, BootId, BootMethod, BootOrder, Command, CommandId,
     ControllerMessage, Generation, HealthState, HostReport, Labels, Millis, PermitAnswer,
-    PermitDecision, Precondition, Release, ReleaseSource, RolloutId, TransactionStep, Welcome,
+    PermitDecision, Precondition, Release, ReleaseSource, RolloutId, Timestamp, TransactionStep,
+    Welcome,
 };
 
 use super::run::serve;
 use super::{DaemonError, LinkState, StatusFile, identity_dir};
 use crate::act::testing as actuator;
-use crate::baseline::{BaselineRules, ServiceTools};
+use crate::baseline::{BaselineRules, ServiceTools, Spool};
 use crate::config::{Hooks, Settings};
 use crate::health::HealthRules;
 use crate::link::testing::{Authority, Behaviour, FakeController, Seen};
@@ -380,4 +382,48 @@ async fn a_host_that_is_not_enrolled_is_told_so() {
     std::fs::remove_dir_all(identity_dir(&settings)).unwrap();
     let told = serve(settings, host.root(), async {}).await.unwrap_err().to_string();
     assert!(told.contains("wavegate-agent enroll"), "{told}");
+}
+
+fn measured(boot: u128, start: i64) -> BaselineSlot {
+    let mut metrics = Metrics::default();
+    metrics.of(MetricId::CpuBusy).record(7);
+    let (start, covered) = (Timestamp(start * 300_000), Millis::mins(5));
+    BaselineSlot { boot: BootId(boot), kernel: "6.1.0-47".into(), start, covered, metrics }
+}
+
+#[tokio::test]
+async fn slots_of_the_last_boot_are_sent_until_they_are_acknowledged() {
+    let host = host();
+    let (authority, _, settings) = bench(&host);
+    let welcome = Welcome {
+        heartbeat_every: Millis(500),
+        reconnect_window: Millis(1),
+        send_report: true,
+        baseline_every: Millis(1),
+    };
+    let mut controller =
+        FakeController::start(&authority, Behaviour { welcome, ..Behaviour::default() });
+    let path = settings.state_dir.join("baselines");
+    let mut spool = Spool::open(&path, 1 << 20).unwrap().spool;
+    spool.push(measured(4, 1)).unwrap();
+    // The agent of the last boot was stopped in the middle of this one.
+    spool.stop(Some(measured(4, 2))).unwrap();
+    drop(spool);
+    let rules = BaselineRules { every: Some(Millis(10)), tools: ServiceTools::default() };
+    let controllers = vec![controller.address.clone()];
+    let running = Running::start(&host, Settings { controllers, baseline: rules, ..settings });
+    let (_, line, _) = controller.attached().await;
+    let slots = loop {
+        if let Seen::Said(AgentMessage::Baselines(slots)) = controller.next().await {
+            break slots;
+        }
+    };
+    let slots: Vec<_> = slots.into_iter().map(|numbered| (numbered.seq, numbered.slot)).collect();
+    assert_eq!(slots, [(1, measured(4, 1)), (2, measured(4, 2))]);
+    line.send(Ok(ControllerMessage::BaselineAck { up_to: 2 })).await.unwrap();
+    // An acknowledgement is noted by a file that has shrunk.
+    let long = std::fs::metadata(&path).unwrap().len();
+    until(|| std::fs::metadata(&path).unwrap().len() < long).await;
+    running.stop().await;
+    assert!(Spool::open(&path, 1 << 20).unwrap().spool.is_empty());
 }
