@@ -164,17 +164,12 @@ fn fold(conn: &Connection, boot: i64) -> Result<(), StoreError> {
 fn forget_old_boots(conn: &Connection, host: HostId) -> Result<(), StoreError> {
     let mut kernels: Vec<(String, usize)> = Vec::new();
     for BootRow { id, kernel, .. } in boots(conn, host)? {
-        let known = kernels.iter_mut().find(|(name, _)| *name == kernel);
-        let keep = match known {
-            Some((_, count)) => {
-                *count += 1;
-                *count <= BOOTS_OF_KERNEL
-            }
-            None => {
-                kernels.push((kernel, 1));
-                kernels.len() <= KERNELS
-            }
-        };
+        let at = kernels.iter().position(|(name, _)| *name == kernel).unwrap_or_else(|| {
+            kernels.push((kernel, 0));
+            kernels.len() - 1
+        });
+        kernels[at].1 += 1;
+        let keep = at < KERNELS && kernels[at].1 <= BOOTS_OF_KERNEL;
         if !keep {
             conn.prepare_cached("DELETE FROM baseline_boots WHERE id = ?1")
                 .and_then(|mut s| s.execute([id]))
