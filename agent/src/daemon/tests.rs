@@ -420,9 +420,9 @@ async fn slots_of_the_last_boot_are_sent_until_they_are_acknowledged() {
     };
     let slots: Vec<_> = slots.into_iter().map(|numbered| (numbered.seq, numbered.slot)).collect();
     assert_eq!(slots, [(1, measured(4, 1)), (2, measured(4, 2))]);
-    line.send(Ok(ControllerMessage::BaselineAck { up_to: 2 })).await.unwrap();
-    // An acknowledgement is noted by a file that has shrunk.
+    // An acknowledgement is noted by a file that shrinks.
     let long = std::fs::metadata(&path).unwrap().len();
+    line.send(Ok(ControllerMessage::BaselineAck { up_to: 2 })).await.unwrap();
     until(|| std::fs::metadata(&path).unwrap().len() < long).await;
     running.stop().await;
     assert!(Spool::open(&path, 1 << 20).unwrap().spool.is_empty());
