@@ -27,6 +27,8 @@ pub enum Metric {
     Reports,
     /// A metric of hosts that changed for the worse.
     Performance,
+    /// Reboots that nobody asked for, against hosts on the old kernel.
+    Reboots,
     /// Errors of applications on hosts of the new kernel.
     Errors,
 }
@@ -36,7 +38,7 @@ impl Metric {
     /// class it was made in, and other classes go on.
     #[must_use]
     pub fn is_compared(self) -> bool {
-        matches!(self, Self::Performance | Self::Errors)
+        matches!(self, Self::Performance | Self::Reboots | Self::Errors)
     }
 
     /// The metric as words of a sentence: "2 hosts …".
@@ -50,6 +52,7 @@ impl Metric {
             Self::StepFailed => "could not carry out a step",
             Self::Reports => "have no fresh report",
             Self::Performance => "are slower on the new kernel",
+            Self::Reboots => "reboot unasked more often on the new kernel",
             Self::Errors => "serve more errors on the new kernel",
         }
     }

@@ -120,7 +120,7 @@ impl Subject {
             }
             measures.hosts.push(HostMeasures { host: *host, arm, values });
         }
-        Evidence { at: now, seed: self.seed, rule: self.rule.clone(), classes }
+        Evidence { at: now, seed: self.seed, rule: self.rule.clone(), classes, risks: Vec::new() }
     }
 
     /// Whether its measurements may still be on their way.

@@ -97,7 +97,7 @@ pub(super) fn judge(
     Ok(score.violations == 0)
 }
 
-/// What a careful operator would ask for: two days of canaries' and waves' time in all.
+/// What a careful operator would ask for: every wave is watched for a day.
 fn judged_spec() -> anyhow::Result<RolloutSpec> {
     let release = release("6.1.0-56-amd64");
     let mut spec = spec("judged", &release, "*").context("no selector")?;
@@ -105,7 +105,7 @@ fn judged_spec() -> anyhow::Result<RolloutSpec> {
     spec.canary.at_least = 3;
     spec.waves = [10_000, 50_000, 250_000, 1_000_000].map(|ppm| Wave(Share(ppm))).to_vec();
     spec.holdback = Share(50_000);
-    spec.bake = Millis::hours(12);
+    spec.bake = Millis::hours(24);
     let metrics: Vec<String> = (0..METRICS)
         .map(|n| {
             let of = if n % 2 == 0 { "io.read_latency" } else { "cpu.work" };

@@ -56,10 +56,29 @@ impl Pools {
         (before.exp(), after.exp())
     }
 
-    /// How often a host fails by itself, per day.
+    /// When a host fails by itself, in days since the beginning, until `days`: a Poisson process
+    /// at its own rate, and from `since` on at `more` times the mean rate of all hosts on top.
     #[must_use]
-    pub fn failure_rate(&self, seed: u64, host: u128) -> f64 {
-        self.rates[stable_hash(seed, &[2, host]) as usize % self.rates.len()]
+    pub fn failures(&self, seed: u64, host: u128, days: f64, since: f64, more: f64) -> Vec<f64> {
+        let own = self.rates[stable_hash(seed, &[2, host]) as usize % self.rates.len()];
+        let mean = self.rates.iter().sum::<f64>() / self.rates.len() as f64;
+        let late = own + more * mean;
+        let (mut out, mut hazard) = (Vec::new(), 0.0);
+        for n in 0..1_000u128 {
+            let hash = stable_hash(seed, &[5, host, n]);
+            let roll = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+            hazard -= roll.ln();
+            let at = if hazard <= own * since || late <= 0.0 {
+                hazard / own
+            } else {
+                since + (hazard - own * since) / late
+            };
+            if !at.is_finite() || at > days {
+                break;
+            }
+            out.push(at);
+        }
+        out
     }
 }
 

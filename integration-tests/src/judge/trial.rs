@@ -10,7 +10,7 @@ use wavegate_common::{
     WaitingOn,
 };
 use wavegate_core::{KnownBad, Plan, PlanningInput, Policy, Rollout, apply_to, check, decide};
-use wavegate_gate::fleet::{Arm, ClassMeasures, Evidence, HostMeasures, Pair, assess};
+use wavegate_gate::fleet::{Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair, assess};
 use wavegate_gate::perf::ranksum::Nulls;
 use wavegate_simfleet::{LightHost, Steps};
 
@@ -258,7 +258,48 @@ impl<'a> Run<'a> {
             let values = (0..metrics).map(value).collect();
             class.hosts.push(HostMeasures { host: host.host, arm, values });
         }
-        Evidence { at: self.now, seed: self.seed, rule, classes }
+        Evidence { at: self.now, seed: self.seed, rule, classes, risks: self.risks() }
+    }
+
+    /// Who could have rebooted, and who did.
+    fn risks(&self) -> Vec<HostRisk> {
+        const DAY: f64 = 86_400_000.0;
+        let start = self.setting.start;
+        let days = |at: Timestamp| at.since(start).0 as f64 / DAY;
+        let mut out = Vec::new();
+        for host in &self.rollout.hosts {
+            let (on_old, on_new) = match &host.phase {
+                HostPhase::Updated { at, .. } => ((start, Some(*at)), Some(*at)),
+                HostPhase::Pending | HostPhase::Staging { .. } | HostPhase::Staged => {
+                    ((start, None), None)
+                }
+                _ => continue,
+            };
+            let more = match self.plant {
+                Some((Plant::Reboots { times }, class)) if class == host.class => {
+                    f64::from(times) - 1.0
+                }
+                _ => 0.0,
+            };
+            let since = on_new.map_or(f64::INFINITY, days);
+            let failures =
+                self.setting.pools.failures(self.seed, host.host.0, days(self.now), since, more);
+            let Some(class) = self.rollout.class_of(host).cloned() else { continue };
+            let record = self.inventory.get(host.host);
+            let domains = record.into_iter().flat_map(|record| record.domains.iter());
+            out.push(HostRisk {
+                host: host.host,
+                class,
+                domains: domains.filter_map(|d| self.inventory.domain(*d).cloned()).collect(),
+                on_old,
+                on_new,
+                reboots: failures
+                    .into_iter()
+                    .map(|day| start.after(Millis((day * DAY) as u64)))
+                    .collect(),
+            });
+        }
+        out
     }
 
     fn plan(&mut self) {

@@ -11,6 +11,8 @@ use crate::perf::{self, Better, Call, ClassRows, HostRows, Judged, Plan, Sample,
 
 /// Hosts named in a finding.
 const NAMED: usize = 20;
+/// Share of the chance of error that reboots have where they are watched.
+const REBOOTS: f64 = 0.3;
 /// Chance, over all looks, that a metric passes although it is worse by its margin.
 const MISS: f64 = 0.1;
 
@@ -31,7 +33,8 @@ pub fn assess(nulls: &mut Nulls, evidence: &Evidence) -> Assessment {
         .map(|(rows, plan)| Task { plan, rows })
         .collect();
     let alpha = share(evidence.rule.alpha);
-    let mut judged = perf::judge_family(nulls, alpha, &tasks).into_iter();
+    let reboots = if evidence.risks.is_empty() { 0.0 } else { REBOOTS };
+    let mut judged = perf::judge_family(nulls, alpha * (1.0 - reboots), &tasks).into_iter();
     let mut classes = Vec::new();
     for class in &evidence.classes {
         let of_class: Vec<Judged> = judged.by_ref().take(plans.len()).collect();
@@ -39,6 +42,7 @@ pub fn assess(nulls: &mut Nulls, evidence: &Evidence) -> Assessment {
             classes.push(class_says(evidence, class, &of_class));
         }
     }
+    super::reboots::add(evidence, alpha * reboots, &mut classes);
     Assessment { at: evidence.at, evidence: evidence.digest(), classes }
 }
 

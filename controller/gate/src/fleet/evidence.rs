@@ -1,7 +1,7 @@
 //! What is known of the hosts of a rollout when it is judged.
 
 use serde::{Deserialize, Serialize};
-use wavegate_common::{Digest, HostClass, HostId, JudgeRule, Timestamp};
+use wavegate_common::{Digest, FailureDomain, HostClass, HostId, JudgeRule, Timestamp};
 
 /// Which kernel a host runs, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,24 @@ pub struct HostMeasures {
     pub values: Vec<Option<Pair>>,
 }
 
+/// When a host could have rebooted unasked on which kernel, and when it did. In milliseconds of
+/// the controller's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRisk {
+    /// Which.
+    pub host: HostId,
+    /// Its class.
+    pub class: HostClass,
+    /// Where it stands.
+    pub domains: Vec<FailureDomain>,
+    /// Until when it was watched on the old kernel, and from when.
+    pub on_old: (Timestamp, Option<Timestamp>),
+    /// Since when it has run the new one.
+    pub on_new: Option<Timestamp>,
+    /// Reboots that nobody asked for.
+    pub reboots: Vec<Timestamp>,
+}
+
 /// One class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMeasures {
@@ -59,13 +77,16 @@ pub struct Evidence {
     /// Every class of the rollout, also those of which nothing has moved: the chance of error is
     /// shared by all of them from the start.
     pub classes: Vec<ClassMeasures>,
+    /// Hosts whose reboots are watched; empty if nobody watches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<HostRisk>,
 }
 
 impl Evidence {
     /// Stands for everything but the time: equal evidence gives an equal assessment.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let Self { at: _, seed, rule, classes } = self;
-        Digest::of(&serde_json::to_vec(&(seed, rule, classes)).unwrap_or_default())
+        let Self { at: _, seed, rule, classes, risks } = self;
+        Digest::of(&serde_json::to_vec(&(seed, rule, classes, risks)).unwrap_or_default())
     }
 }

@@ -6,9 +6,10 @@
 mod assess;
 mod evidence;
 mod levels;
+mod reboots;
 #[cfg(test)]
 mod tests;
 
 pub use assess::assess;
-pub use evidence::{Arm, ClassMeasures, Evidence, HostMeasures, Pair};
+pub use evidence::{Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair};
 pub use levels::{Readings, levels};

@@ -3,7 +3,7 @@
 use wavegate_common::order::stable_hash;
 use wavegate_common::{HostClass, HostId, JudgeRule, Says, Timestamp, Verdict};
 
-use super::{Arm, ClassMeasures, Evidence, HostMeasures, Pair, assess};
+use super::{Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair, assess};
 use crate::perf::ranksum::Nulls;
 
 /// Noise of about half a per cent from a hash: the sum of four even rolls.
@@ -41,7 +41,13 @@ fn evidence(seed: u64, classes: u64, moved: u64, effect: f64) -> Evidence {
             })
             .collect(),
     };
-    Evidence { at: Timestamp(1), seed, rule, classes: (0..classes).map(class).collect() }
+    Evidence {
+        at: Timestamp(1),
+        seed,
+        rule,
+        classes: (0..classes).map(class).collect(),
+        risks: Vec::new(),
+    }
 }
 
 fn verdicts(evidence: &Evidence) -> Vec<String> {
@@ -86,6 +92,42 @@ fn silence_is_never_a_pass() {
     small.classes[0].open = 0;
     assert_eq!(verdicts(&small), ["inconclusive"]);
     assert!(verdicts(&evidence(3, 3, 0, 0.0)).is_empty());
+}
+
+#[test]
+fn a_class_that_reboots_too_often_is_stopped_and_says_who() {
+    let mut evidence = evidence(5, 3, 20, 0.0);
+    let day = |n: i64| Timestamp(n * 86_400_000);
+    evidence.at = day(10);
+    for class in &evidence.classes {
+        for (n, host) in class.hosts.iter().enumerate() {
+            let moved = matches!(host.arm, Arm::Moved(_));
+            let bad = class.class.as_str() == "class-1" && moved && n % 2 == 0;
+            evidence.risks.push(HostRisk {
+                host: host.host,
+                class: class.class.clone(),
+                domains: Vec::new(),
+                on_old: (day(0), None),
+                on_new: moved.then(|| day(2)),
+                reboots: if bad {
+                    vec![Timestamp(day(3).0 + 3_600_000 * n as i64)]
+                } else {
+                    vec![]
+                },
+            });
+        }
+    }
+    let says = assess(&mut Nulls::new(), &evidence);
+    let Verdict::Fail { findings, .. } = &says.classes[1].verdict else { panic!("{says:?}") };
+    assert!(findings[0].evidence.contains("reboot unasked more often"), "{}", findings[0].evidence);
+    assert!(findings[0].hosts.len() >= 4);
+    // That the others never rebooted proves nothing yet, and holds nothing up.
+    assert_eq!(says.classes[0].verdict, Verdict::Pass);
+    assert_eq!(says.classes[0].metrics[3].says, Says::Extend);
+    for risk in &mut evidence.risks {
+        risk.reboots.clear();
+    }
+    assert_eq!(verdicts(&evidence), ["pass"; 3]);
 }
 
 #[test]

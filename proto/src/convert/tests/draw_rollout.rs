@@ -42,6 +42,7 @@ pub(super) fn finding() -> BoxedStrategy<Finding> {
         Metric::Reports,
         Metric::Performance,
         Metric::Errors,
+        Metric::Reboots,
     ]);
     let effect = (any::<i64>(), any::<(i64, i64)>());
     (metric, option::of(class()), option::of(metric_name()), effect, text(), vec(host(), 0..3))
