@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use wavegate_common::{BootMethod, ControllerMessage, NumberedSlot};
+use wavegate_common::{BootMethod, ControllerMessage, HostId, NumberedSlot};
 use wavegate_proto::agent::AgentClient;
 
 use super::keeper::{Keeper, tell_systemd};
@@ -25,7 +25,7 @@ use crate::link::{
     Identity, IdentityError, LinkConfig, LinkEnds, LinkEvent, Pace, Renewal, run_link,
 };
 use crate::machine::{Done, Input, Surroundings};
-use crate::observe::{UnknownBoot, boot_facts, clocks, facts};
+use crate::observe::{BootFacts, UnknownBoot, boot_facts, clocks, facts};
 use crate::root::Root;
 
 /// Messages that may wait for the loop, per source. The machine has a handful open at most.
@@ -96,6 +96,16 @@ pub async fn run(settings: Settings, root: Root) -> Result<(), DaemonError> {
     serve(settings, root, ended).await
 }
 
+fn host_of(settings: &Settings, root: &Root, id: HostId) -> Host {
+    let (name, labels) = (settings.name.clone(), settings.labels.clone());
+    Host { id, name, labels, facts: facts(root) }
+}
+
+fn recorder(settings: &Settings, root: &Root, boot: &BootFacts) -> Option<Recorder> {
+    let (state, kernel) = (&settings.state_dir, boot.kernel.clone());
+    Recorder::open(&settings.baseline, root, state, boot.boot_id, kernel)
+}
+
 /// As [`run`], until `ended`.
 pub(super) async fn serve(
     settings: Settings,
@@ -111,12 +121,7 @@ pub(super) async fn serve(
     tracing::info!(host = %identity.host, name = settings.name, boot = %boot.boot_id,
         kernel = %boot.kernel, observe = settings.observe, "the agent runs");
 
-    let host = Host {
-        id: identity.host,
-        name: settings.name.clone(),
-        labels: settings.labels.clone(),
-        facts: facts(&root),
-    };
+    let host = host_of(&settings, &root, identity.host);
     let now = clocks();
     let mut first = compose(&host, machine.status(), &Surroundings::default());
     // Grows over restarts within a boot, unless there were a thousand changes a second.
@@ -131,13 +136,7 @@ pub(super) async fn serve(
     let (client, clients) = watch::channel(None);
     let (baseline, mut told) = mpsc::channel(QUEUE);
     let (slots, baselines) = mpsc::channel(1);
-    let mut recorder = Recorder::open(
-        &settings.baseline,
-        &root,
-        &settings.state_dir,
-        boot.boot_id,
-        boot.kernel.clone(),
-    );
+    let mut recorder = recorder(&settings, &root, &boot);
 
     let worker = worker(&settings, boot.boot_id, clients);
     let lookout = lookout(&settings, &root);

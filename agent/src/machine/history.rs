@@ -208,11 +208,7 @@ impl History {
                 self.ended.insert(*command);
                 self.refused = Some(*command);
             }
-            Record::StageBegun { command, release, .. } => {
-                let (command, release) = (*command, release.clone());
-                let before = self.take_move();
-                self.chapter = Chapter::Staging { command, release, end: None, before };
-            }
+            Record::StageBegun { command, release, .. } => self.stage_begun(*command, release),
             Record::StageEnded { command, error } => self.stage_ended(*command, error.as_ref()),
             Record::ActivateBegun { command, rollout, order, from, .. } => {
                 let order = Order {
@@ -269,6 +265,11 @@ impl History {
                 self.owed = self.owed.filter(|owed| owed != command);
             }
         }
+    }
+
+    fn stage_begun(&mut self, command: CommandId, release: &Release) {
+        let before = self.take_move();
+        self.chapter = Chapter::Staging { command, release: release.clone(), end: None, before };
     }
 
     fn move_mut(&mut self) -> Option<&mut Move> {

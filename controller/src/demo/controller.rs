@@ -125,6 +125,8 @@ fn write_config(dir: &Path, settings: &Settings) -> Result<(), Failure> {
         drive_every: Millis(250),
         resend_every: Millis::secs(1),
         checkpoint_every: Millis::secs(1),
+        assess_every: Millis::secs(1),
+        baseline_every: Some(Millis(500)),
         policy: policy(),
         alerts: settings.alerts.clone(),
         signals: settings.signals.clone(),

@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use wavegate_agent::link::{Identity, LinkConfig, LinkEnds, LinkEvent, Pace, Renewal, run_link};
-use wavegate_common::{HostReport, Millis, PermitRequest};
+use wavegate_common::{HostReport, Millis, NumberedSlot, PermitRequest, Timestamp};
 use wavegate_simfleet::{HostEvent, HostOutput, Moment, SimHost, Timer};
 
 use super::ground::Ground;
+use super::measures::{Disks, SLOT, slot};
+use crate::clock;
 
 /// No step of the very first boot takes longer: powering up is not what people came to see.
 const HURRY: Millis = Millis(400);
@@ -29,6 +31,10 @@ pub(super) struct World {
     pub(super) ground: Arc<Ground>,
     /// The rack that is cut off now, if one is.
     pub(super) cut: watch::Receiver<Option<String>>,
+    /// From which everything random follows.
+    pub(super) seed: u64,
+    /// What disks are like, if hosts measure them.
+    pub(super) disks: Option<Arc<Disks>>,
 }
 
 impl World {
@@ -58,6 +64,7 @@ impl World {
 struct Line {
     report: watch::Sender<Arc<HostReport>>,
     permits: mpsc::Sender<PermitRequest>,
+    baselines: mpsc::Sender<Vec<NumberedSlot>>,
     events: mpsc::Receiver<LinkEvent>,
     /// Polled here: the host's task is the only one it has.
     running: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -75,6 +82,8 @@ pub(super) struct Driver {
     agent: bool,
     report: Option<Arc<HostReport>>,
     line: Option<Line>,
+    /// Slots measured so far.
+    slots: u64,
 }
 
 impl Driver {
@@ -82,7 +91,7 @@ impl Driver {
     pub(super) fn new(host: SimHost, identity: Identity, world: World) -> Self {
         let timers = BinaryHeap::new();
         let (powered, agent) = (false, false);
-        Self { host, identity, world, timers, powered, agent, report: None, line: None }
+        Self { host, identity, world, timers, powered, agent, report: None, line: None, slots: 0 }
     }
 
     /// Powers the host up after a while and drives it until the task is dropped.
@@ -90,6 +99,7 @@ impl Driver {
         tokio::time::sleep(power_on).await;
         self.feed(HostEvent::PowerOn);
         let mut cut = self.world.cut.clone();
+        let mut next_slot = slot_ends();
         loop {
             let due = self.timers.peek().map(|Reverse((at, timer))| (*at, *timer));
             tokio::select! {
@@ -100,6 +110,10 @@ impl Driver {
                     }
                 }
                 event = next_event(&mut self.line) => self.linked(event),
+                () = sleep_until(next_slot), if self.world.disks.is_some() => {
+                    next_slot += Duration::from_millis(SLOT.0);
+                    self.measure();
+                }
                 changed = cut.changed() => {
                     if changed.is_err() {
                         return;
@@ -107,6 +121,18 @@ impl Driver {
                     self.connect();
                 }
             }
+        }
+    }
+
+    /// Sends what the disk was like in the slot that has just ended.
+    fn measure(&mut self) {
+        let (Some(disks), Some(line)) = (&self.world.disks, &self.line) else { return };
+        let length = i64::try_from(SLOT.0).unwrap_or(i64::MAX);
+        let start = Timestamp(clock::now().0 / length * length - length);
+        self.slots += 1;
+        if let Some(slot) = slot(&self.host, disks, self.world.seed, start, self.slots) {
+            // A link that is behind loses a slot, as a spool that is full would.
+            let _ = line.baselines.try_send(vec![slot]);
         }
     }
 
@@ -165,16 +191,26 @@ impl Driver {
         };
         let (report_end, report) = watch::channel(report);
         let (permits_end, permits) = mpsc::channel(4);
+        let (baselines_end, baselines) = mpsc::channel(4);
         let (events, events_end) = mpsc::channel(64);
-        let ends = LinkEnds { report, permits, baselines: mpsc::channel(1).1, events };
+        let ends = LinkEnds { report, permits, baselines, events };
         let link = run_link(self.world.link_config(), self.identity.clone(), ends);
         self.line = Some(Line {
             report: report_end,
             permits: permits_end,
+            baselines: baselines_end,
             events: events_end,
             running: Box::pin(link),
         });
     }
+}
+
+/// When the slot that runs ends: at the same time on every host, as clocks that are kept in step
+/// make it.
+fn slot_ends() -> Instant {
+    let length = SLOT.0.max(1);
+    let now = clock::now().0.unsigned_abs();
+    Instant::now() + Duration::from_millis(length - now % length + 50)
 }
 
 async fn wait(world: &World, at: Option<Moment>) {

@@ -9,7 +9,7 @@ use wavegate_agent::link::{Enrolment, Identity, Trust, enroll};
 use wavegate_common::order::stable_hash;
 use wavegate_common::view::TokenBinding;
 use wavegate_common::{HealthState, Millis};
-use wavegate_proto::operator::ask::{CreateToken, ListHosts};
+use wavegate_proto::operator::ask::{CreateToken, GetBaseline, ListHosts};
 use wavegate_simfleet::{HostProfile, Physics, SimHost};
 
 use super::driver::{Driver, World};
@@ -85,6 +85,40 @@ async fn admit(
         Failure::new(Exit::Failed, format!("{} cannot enrol", profile.name)).caused_by(&error)
     })?;
     Ok((profile, identity))
+}
+
+/// Slots that each host must have measured before anything moves.
+const MEASURED: u64 = 4;
+
+/// Waits until hosts have measured themselves for some slots. The last to have come up speaks
+/// for all.
+pub(super) async fn measured(client: &mut Client) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let ask = ListHosts { selector: None, after: None, limit: 10_000 };
+    let page = client
+        .calls
+        .list_hosts(&ask)
+        .await
+        .map_err(|status| client.failed("cannot list the demo's hosts", &status))?;
+    for host in page.hosts.iter().step_by(12) {
+        loop {
+            let ask = GetBaseline { host: host.id.to_string(), metrics: Vec::new() };
+            let known = client
+                .calls
+                .get_baseline(&ask)
+                .await
+                .map_err(|status| client.failed("cannot read a host's baselines", &status))?;
+            if known.boots.first().is_some_and(|boot| boot.slots >= MEASURED) {
+                break;
+            }
+            if begun.elapsed() > SETTLED {
+                return Err(Failure::new(Exit::Failed, "the demo's hosts do not measure anything")
+                    .because(format!("{} has sent too few slots", host.name)));
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until every host has reported that it is well. `tell` hears how many have.

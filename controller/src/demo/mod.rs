@@ -12,6 +12,7 @@ mod ending;
 mod fleet;
 mod follow;
 mod ground;
+mod measures;
 mod outcome;
 mod recipe;
 mod scenario;

@@ -3,8 +3,8 @@
 
 use wavegate_common::spec::{Bound, Limits, Share};
 use wavegate_common::{
-    Budget, CanaryRule, GateRule, Millis, Release, ReleaseName, ReleaseSource, RolloutSpec,
-    Selector, Wave,
+    Budget, CanaryRule, GateRule, Goal, JudgeRule, MetricRule, Millis, Release, ReleaseName,
+    ReleaseSource, RolloutSpec, Selector, Wave,
 };
 use wavegate_core::Policy;
 
@@ -29,17 +29,20 @@ pub(super) fn release() -> Release {
 }
 
 /// What is rolled out, to whom, how.
-pub(super) fn spec(selector: Selector) -> RolloutSpec {
+/// With `judged`, hosts are compared: then there are more canaries, and some hosts stay behind as
+/// controls until the end.
+pub(super) fn spec(selector: Selector, judged: bool) -> RolloutSpec {
+    let per_class = if judged { 5 } else { 3 };
     RolloutSpec {
         name: "first-light".to_owned(),
         release: release().name,
         selector,
-        canary: CanaryRule { per_class: 3, at_least: 3, waive: Vec::new() },
+        canary: CanaryRule { per_class, at_least: 3, waive: Vec::new() },
         waves: [200_000, 500_000, 1_000_000].map(|ppm| Wave(Share(ppm))).to_vec(),
-        holdback: Share(0),
+        holdback: Share(if judged { 150_000 } else { 0 }),
         bake: Millis::secs(2),
         gate: GateRule::default(),
-        judge: None,
+        judge: judged.then(rule),
         signals: Vec::new(),
         budgets: Vec::new(),
         windows: Vec::new(),
@@ -52,6 +55,22 @@ pub(super) fn spec(selector: Selector) -> RolloutSpec {
             order: Millis::secs(60),
         },
         rollback: wavegate_common::RollbackRule::Manual,
+    }
+}
+
+/// Both the usual and the slow reads of disks are compared, once per class.
+fn rule() -> JudgeRule {
+    let (min_effect, margin) = (Share(5_000), Share(100_000));
+    let metric = |name: &str| {
+        Some(MetricRule { name: name.parse().ok()?, better: Goal::Lower, min_effect, margin })
+    };
+    let names = ["io.read_latency/p50", "io.read_latency/p99"];
+    JudgeRule {
+        metrics: names.into_iter().filter_map(metric).collect(),
+        looks: vec![5],
+        warm_up: Millis(500),
+        max_wait: Millis::mins(2),
+        ..JudgeRule::default()
     }
 }
 
@@ -76,7 +95,11 @@ mod tests {
 
     #[test]
     fn the_specification_is_fit() {
-        assert_eq!(spec("*".parse().unwrap()).problems(), vec![]);
+        for judged in [false, true] {
+            let spec = spec("*".parse().unwrap(), judged);
+            assert_eq!(spec.problems(), vec![]);
+            assert!(spec.judge.iter().flat_map(crate::assess::unknown).next().is_none());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::measures::Disks;
 use clap::ValueEnum;
 use wavegate_common::order::stable_hash;
 use wavegate_common::{HostClass, KernelRelease, Millis};
@@ -23,6 +24,10 @@ pub enum Scenario {
     RackPartition,
     /// The controller is killed at ten moments
     ControllerCrash,
+    /// Slow reads take 18 % longer on one class, and nothing else is wrong
+    SlowDisk,
+    /// Disks are slow at random, whatever the kernel: nothing is wrong with it
+    NoisyNeighbour,
 }
 
 /// How often [`Scenario::ControllerCrash`] kills it.
@@ -49,6 +54,8 @@ impl Scenario {
             Self::WrongKernel => "wrong-kernel",
             Self::RackPartition => "rack-partition",
             Self::ControllerCrash => "controller-crash",
+            Self::SlowDisk => "slow-disk",
+            Self::NoisyNeighbour => "noisy-neighbour",
         }
     }
 
@@ -62,6 +69,8 @@ impl Scenario {
             Self::WrongKernel => "the boot loader of one class will start the old kernel instead",
             Self::RackPartition => "one rack will be cut off from the network for a while",
             Self::ControllerCrash => "the controller will be killed ten times (SIGKILL)",
+            Self::SlowDisk => "slow reads of one class will take 18 % longer on the new kernel",
+            Self::NoisyNeighbour => "disks will be slow now and then, whatever kernel runs",
         }
     }
 
@@ -70,7 +79,11 @@ impl Scenario {
             Self::BootHang => Some(KernelBehaviour::HangsAtBoot),
             Self::CrashLoop => Some(KernelBehaviour::CrashLoop { after: CRASH_AFTER }),
             Self::WrongKernel => Some(KernelBehaviour::WrongKernel),
-            Self::Healthy | Self::RackPartition | Self::ControllerCrash => None,
+            Self::Healthy
+            | Self::RackPartition
+            | Self::ControllerCrash
+            | Self::SlowDisk
+            | Self::NoisyNeighbour => None,
         }
     }
 
@@ -94,6 +107,26 @@ impl Scenario {
             profile.timing = Timing { kexec: span, firmware: span, ..profile.timing };
         }
         (Physics::healthy().with(kernel, Some(&class), behaviour), Some(class))
+    }
+
+    /// What disks are like, where hosts measure them and the gate compares them.
+    pub(super) fn disks(
+        self,
+        profiles: &[HostProfile],
+        kernel: &KernelRelease,
+        seed: u64,
+    ) -> Option<Disks> {
+        match self {
+            Self::NoisyNeighbour => Some(Disks::Noisy),
+            Self::SlowDisk => {
+                let mut classes: Vec<HostClass> = profiles.iter().map(HostProfile::class).collect();
+                classes.sort();
+                classes.dedup();
+                let class = pick(&classes, seed, 4)?.clone();
+                Some(Disks::Slower { class, kernel: kernel.clone() })
+            }
+            _ => None,
+        }
     }
 
     /// The rack that is cut off, if one is.

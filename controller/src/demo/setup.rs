@@ -12,7 +12,7 @@ use wavegate_simfleet::{EPOCH, Fleet, HostProfile, Timing};
 
 use super::controller::ControllerProcess;
 use super::driver::World;
-use super::fleet::{raise, settled};
+use super::fleet::{measured, raise, settled};
 use super::ground::Ground;
 use super::recipe;
 use super::show::Show;
@@ -59,6 +59,8 @@ pub(super) async fn set(
     let kernel = recipe::release().kernel;
     let (physics, _) = scenario.prepare(&mut profiles, &kernel, settings.seed);
     let rack = scenario.rack(&profiles, settings.seed);
+    let disks = scenario.disks(&profiles, &kernel, settings.seed).map(Arc::new);
+    let judged = disks.is_some();
 
     let controller = ControllerProcess::start(dir, settings).await?;
     show.event(&format!("the controller listens on {}", controller.address()));
@@ -71,6 +73,8 @@ pub(super) async fn set(
         controller: controller.address(),
         ground: Arc::clone(&ground),
         cut: cut_seen,
+        seed: settings.seed,
+        disks,
     };
     let ca_pem = ca(&controller)?;
     let hosts =
@@ -78,8 +82,12 @@ pub(super) async fn set(
     show.event(&format!("{} hosts have enrolled, each with its own token and key", hosts.len()));
     settled(&mut client, settings.hosts, |_| {}).await?;
     show.event("every host has reported that it is well");
+    if judged {
+        measured(&mut client).await?;
+        show.event("every host has measured its disks for a while");
+    }
     let seed = settings.seed;
-    Ok(Stage { scenario, seed, controller, ground, cut, rack, show, hosts })
+    Ok(Stage { scenario, seed, controller, ground, judged, cut, rack, show, hosts })
 }
 
 fn ca(controller: &ControllerProcess) -> Result<String, Failure> {

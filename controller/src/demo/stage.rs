@@ -31,6 +31,8 @@ pub(super) struct Stage {
     pub(super) seed: u64,
     pub(super) controller: ControllerProcess,
     pub(super) ground: Arc<Ground>,
+    /// Hosts measure their disks, and the gate compares them.
+    pub(super) judged: bool,
     /// The rack that is cut off now.
     pub(super) cut: watch::Sender<Option<String>>,
     /// The rack that is still to be cut off.
@@ -71,7 +73,7 @@ impl Stage {
         let everyone = "*".parse().map_err(|error: BadSelector| {
             Failure::new(Exit::Failed, "the demo's selector is broken").caused_by(&error)
         })?;
-        let spec = recipe::spec(everyone);
+        let spec = recipe::spec(everyone, self.judged);
         let mut tries = 0;
         loop {
             tries += 1;

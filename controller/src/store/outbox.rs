@@ -74,10 +74,9 @@ const DUE: &str = "CASE
     END";
 
 /// What is due, the oldest first, and when the next of the rest will be.
-fn due(
-    conn: &Connection,
-    query: &DueQuery,
-) -> Result<(Vec<(Incident, Delivery)>, Option<Timestamp>), StoreError> {
+type Due = (Vec<(Incident, Delivery)>, Option<Timestamp>);
+
+fn due(conn: &Connection, query: &DueQuery) -> Result<Due, StoreError> {
     let failed = StoreError::statement("read what must be told");
     let resend = query.resend.map(|span| to_sql(span.0));
     let sql = format!(

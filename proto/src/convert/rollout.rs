@@ -15,7 +15,14 @@ use super::shape::{choice, enumeration, record, required};
 use crate::wire;
 
 enumeration!(Metric {
-    Lost, FellBack, UnexpectedReboot, HealthChecks, StepFailed, Reports, Performance, Errors,
+    Lost,
+    FellBack,
+    UnexpectedReboot,
+    HealthChecks,
+    StepFailed,
+    Reports,
+    Performance,
+    Errors,
     Reboots,
 });
 choice!(Scope in scope { Rollout, Class(class), Domain(domain) });

@@ -45,11 +45,8 @@ pub(crate) fn change_host(
             }
         }
         HostChange::CancelOrdered { order } => {
-            let away = matches!(
-                host.phase,
-                P::Staging { .. } | P::Draining { .. } | P::Rebooting { .. } | P::Lost
-            );
-            expect(away, host)?;
+            expect(matches!(host.phase, P::Staging { .. }) || host.phase.holds_slot(), host)?;
+            expect(!matches!(host.phase, P::Verifying { .. }), host)?;
             open(host, order, OrderKind::Cancel)?;
         }
         HostChange::StoodDown { reason, not_before } => stand_down(host, reason, *not_before)?,

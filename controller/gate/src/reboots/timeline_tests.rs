@@ -121,7 +121,7 @@ fn a_rack_is_judged_by_its_own_hosts() {
     }
     assert!(matches!(run(&alone, 9 * HOUR)[0].kind, Kind::Guilty { .. }));
     // Half of a mixed rack, and only the canaries: the kernel.
-    let mixed = |k: usize| Some(if k % 2 == 0 { "r1" } else { "r2" });
+    let mixed = |k: usize| Some(if k.is_multiple_of(2) { "r1" } else { "r2" });
     let mut hosts = fleet(12, 28, mixed);
     for host in hosts.iter_mut().take(12).step_by(2) {
         host.reboots = vec![HOUR];
