@@ -112,6 +112,7 @@ async fn each_role_may_do_what_it_is_for() {
             "list_hosts",
             "get_host",
             "why_host",
+            "get_baseline",
             "list_kernels",
             "get_artifact",
             "plan_rollout",
@@ -122,6 +123,10 @@ async fn each_role_may_do_what_it_is_for() {
             "rollout_history",
             "show_gate",
             "replay_gate",
+            "list_alerts",
+            "get_alert",
+            "list_signals",
+            "check_signal",
             "list_audit",
             "verify_audit",
             "watch_rollout",
@@ -141,6 +146,7 @@ async fn each_role_may_do_what_it_is_for() {
             "rollback_rollout",
             "approve_rollout",
             "accept_classes",
+            "test_receiver",
         ]
     );
     assert_eq!(more(&operator, &admin), ["add_kernel", "create_token"]);

@@ -144,7 +144,8 @@ fn an_order_waits_for_the_first_look_around_but_not_for_longer_than_its_time() {
         let mut bench = Bench::new();
         bench.start(wavegate_common::BootCause::Unknown);
         assert_eq!(bench.activate(1), []);
-        assert_eq!(bench.pass(wait), []);
+        let late = bench.pass(wait);
+        assert_eq!(is_refused(&late), !begins, "{late:?}");
         let effects = bench.look();
         assert_eq!(matches!(effects.last(), Some(Effect::Drain { .. })), begins, "{effects:?}");
         if !begins {

@@ -60,6 +60,10 @@ async fn agent(running: &Running, key: &HostKey, cert: &str, said: HostReport, s
                 }
                 LinkEvent::Message(ControllerMessage::BaselineAck { up_to }) => {
                     tell.send(Told::Acked(up_to)).await.unwrap();
+                    // The recorder must have taken it in before it is taken away.
+                    while tell.capacity() < tell.max_capacity() {
+                        tokio::task::yield_now().await;
+                    }
                     if up_to == SLOTS as u64 {
                         return;
                     }

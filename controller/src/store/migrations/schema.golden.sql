@@ -1,5 +1,7 @@
 CREATE INDEX deliveries_of_receiver ON deliveries (receiver);
 
+CREATE INDEX gate_evidence_by_rollout ON gate_evidence (rollout, id);
+
 CREATE INDEX incidents_of_rollout ON incidents (rollout);
 
 CREATE UNIQUE INDEX open_incidents ON incidents (key) WHERE resolved_at IS NULL;
@@ -42,6 +44,7 @@ CREATE TABLE baseline_slots (
     body BLOB NOT NULL,
     UNIQUE (boot, start)
 ) STRICT;
+
 CREATE TABLE deliveries (
     incident INTEGER NOT NULL REFERENCES incidents (id),
     receiver TEXT NOT NULL,
@@ -65,6 +68,20 @@ CREATE TABLE events (
     body TEXT NOT NULL,
     PRIMARY KEY (rollout, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gate_before (
+    rollout INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE gate_evidence (
+    id INTEGER PRIMARY KEY,
+    rollout INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    assessment TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE hosts (
     id TEXT PRIMARY KEY,

@@ -61,7 +61,7 @@ impl Judge {
             return (!(lost || told || orphan))
                 .then(|| format!("{name} is dark and nobody was told"));
         }
-        let left_alone = Self::went_wrong(store, id) || orphan;
+        let left_alone = Self::went_wrong(store, id) || orphan || waits_for_the_gap(store, id);
         if seat.host.running() != Some(seat.host.default_kernel()) && !left_alone {
             return Some(format!("{name} still tries a kernel that was never confirmed"));
         }
@@ -127,4 +127,15 @@ impl Judge {
             .filter_map(|rollout| rollout.host(id))
             .any(|host| host.phase.is_harmed() || by_a_person(&host.phase))
     }
+}
+
+/// Whether a person let the host try again and it must wait for the time between two reboots by
+/// order, which is longer than a run: its rollout says so.
+fn waits_for_the_gap(store: &Store, id: HostId) -> bool {
+    store.reports.values().filter_map(|report| report.why(id)).any(|(on, _)| match on {
+        WaitingOn::HostGuard { reasons } => {
+            reasons.iter().any(|reason| reason.starts_with("rebooted by order"))
+        }
+        _ => false,
+    })
 }
