@@ -174,13 +174,13 @@ def burst_times(system):
 def specs():
     for days in (1, 3, 7):
         for canaries in (10, 51):
-            yield History("T5", "lanl-18", canaries, days, 1, 1500 if days == 7 else 500)
+            yield History("T5", "lanl-18", canaries, days, 1, 1000 if days == 7 else 200)
             for factor in (3, 10, 50):
-                yield History("T5", "lanl-18", canaries, days, factor, 300)
+                yield History("T5", "lanl-18", canaries, days, factor, 200 if days == 7 else 60)
     for system in ("grid-site4-c1", "grid-site9-c1"):
         for days in (1, 3, 7):
-            yield History("T5", system, 10, days, 1, 500)
+            yield History("T5", system, 10, days, 1, 300)
         for placed in ("random", "rack"):
-            yield Burst(system, placed, "burst", False, 1000)
+            yield Burst(system, placed, "burst", False, 500)
         for window in ("quiet", "burst"):
-            yield Burst(system, "random", window, True, 300)
+            yield Burst(system, "random", window, True, 200)

@@ -125,7 +125,7 @@ def rollouts(result):
 
 
 def write(result, path):
-    text = [INTRO, "## Bars", "", bars_table(result["bars"]), ""]
+    text = [INTRO, "## Bars", "", bars_table(result["bars"]) if result["rows"] else "Not run yet.", ""]
     for task, title in TITLES.items():
         rows = [row for row in result["rows"] if row["task"] == task]
         if not rows:
