@@ -105,10 +105,16 @@ impl Judge {
             | WaitingOn::HostLost
             | WaitingOn::Failed { .. }
             | WaitingOn::KnownBad { .. } => true,
-            // The budget is taken up by a machine that only a person can bring back.
+            // The budget is taken up by a machine that only a person can bring back: dark, or kept
+            // out of work after it failed.
             WaitingOn::FailureDomainBusy { domain, .. } => {
+                let parked = |seat: &Seat| {
+                    seat.host.is_away() && Self::went_wrong(store, seat.host.profile().id)
+                };
                 let mut there = seats.iter().zip(&self.hosts);
-                there.any(|(seat, facts)| seat.host.is_hung() && facts.domains.contains(domain))
+                there.any(|(seat, facts)| {
+                    (seat.host.is_hung() || parked(seat)) && facts.domains.contains(domain)
+                })
             }
             // It is the last that is left to go, and such a machine.
             WaitingOn::NoRecentReport { .. } => wait.hosts.iter().any(|(id, _)| {
