@@ -313,6 +313,20 @@ pub struct BadField {
 }
 
 impl RolloutSpec {
+    /// Whether hosts on the new kernel are compared with others, by what they measure or by what
+    /// outside sources say.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.judge.is_some() || !self.signals.is_empty()
+    }
+
+    /// How long a gate waits for what is missing before it asks a person.
+    #[must_use]
+    pub fn patience(&self) -> Millis {
+        let own = self.judge.iter().map(|rule| rule.max_wait);
+        own.chain(self.signals.iter().map(|rule| rule.max_wait)).max().unwrap_or_default()
+    }
+
     /// Everything that is wrong with the specification by itself.
     #[must_use]
     pub fn problems(&self) -> Vec<BadField> {

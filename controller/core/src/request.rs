@@ -214,8 +214,8 @@ fn accept(
     classes: &[HostClass],
     asked: Asked<'_>,
 ) -> Result<Vec<RolloutChange>, Refused> {
-    if rollout.spec.judge.is_none() {
-        return refuse("its specification has no `judge`: there is nothing to accept");
+    if !rollout.spec.is_compared() {
+        return refuse("its specification has neither `judge` nor `signals`: nothing is compared");
     }
     if classes.is_empty() {
         return refuse("no class was named");

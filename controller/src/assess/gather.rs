@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use wavegate_common::baseline::HostSeries;
+use wavegate_common::signal::{Measure, SignalKind, SignalReading};
+use wavegate_common::spec::SignalRule;
 use wavegate_common::{HostId, HostPhase, JudgeRule, KernelRelease, RolloutId, Timestamp};
 use wavegate_core::Rollout;
-use wavegate_gate::fleet::{Arm, ClassMeasures, Evidence, HostMeasures, Pair, Readings, levels};
+use wavegate_gate::fleet::{
+    Arm, ClassMeasures, Evidence, HostMeasures, Pair, Readings, SignalHost, SignalMeasures, levels,
+};
 
 use super::before::Before;
 use super::metric::Measured;
@@ -15,6 +19,7 @@ use super::metric::Measured;
 pub(super) struct Subject {
     pub(super) id: RolloutId,
     pub(super) rule: JudgeRule,
+    pub(super) signals: Vec<SignalRule>,
     seed: u64,
     began: Timestamp,
     kernel: KernelRelease,
@@ -32,7 +37,10 @@ enum Standing {
 impl Subject {
     /// The rollout, if its specification asks for comparison.
     pub(super) fn of(rollout: &Rollout) -> Option<Self> {
-        let rule = rollout.spec.judge.clone()?;
+        if !rollout.spec.is_compared() {
+            return None;
+        }
+        let rule = rollout.spec.judge.clone().unwrap_or_default();
         let standing = |phase: &HostPhase| match phase {
             HostPhase::Updated { at, .. } => Standing::Moved(*at),
             HostPhase::Pending | HostPhase::Staging { .. } | HostPhase::Staged => Standing::Waiting,
@@ -41,6 +49,7 @@ impl Subject {
         Some(Self {
             id: rollout.id,
             rule,
+            signals: rollout.spec.signals.clone(),
             seed: rollout.seed,
             began: rollout.created_at,
             kernel: rollout.release.kernel.clone(),
@@ -75,9 +84,11 @@ impl Subject {
         &self,
         before: &Before,
         series: &[HostSeries],
+        readings: &[SignalReading],
         now: Timestamp,
     ) -> Evidence {
         let mut classes: Vec<ClassMeasures> = self.classes.iter().map(empty).collect();
+        let signals = self.signal_measures(readings, now);
         let after: Vec<Vec<BTreeMap<HostId, f64>>> = self
             .readings(series, |s, slot| self.is_after(s, slot))
             .iter()
@@ -120,7 +131,66 @@ impl Subject {
             }
             measures.hosts.push(HostMeasures { host: *host, arm, values });
         }
-        Evidence { at: now, seed: self.seed, rule: self.rule.clone(), classes, risks: Vec::new() }
+        Evidence {
+            at: now,
+            seed: self.seed,
+            rule: self.rule.clone(),
+            classes,
+            risks: Vec::new(),
+            signals,
+        }
+    }
+
+    /// What sources say of hosts that have moved and of those that wait. A source must speak of
+    /// every host that has moved; of the others, those count of which it speaks.
+    fn signal_measures(&self, readings: &[SignalReading], now: Timestamp) -> Vec<SignalMeasures> {
+        let moved: Vec<HostId> = self
+            .hosts
+            .iter()
+            .filter(|(.., standing)| matches!(standing, Standing::Moved(_)))
+            .map(|(host, ..)| *host)
+            .collect();
+        let of = |rule: &SignalRule| {
+            let source = format!("signal/{}", rule.source).parse().ok()?;
+            let reading = readings.iter().find(|reading| reading.source == rule.source);
+            let missing = match reading {
+                None => Some("the controller's configuration has no such source".to_owned()),
+                Some(reading) if matches!(reading.kind, SignalKind::Value { .. }) => {
+                    Some("it is a value; only ratios of errors are compared".to_owned())
+                }
+                Some(reading) => reading
+                    .of_hosts(now, &moved, rule.min_exposure)
+                    .err()
+                    .map(|shortage| shortage.to_string()),
+            };
+            let hosts = reading.map(|reading| self.counted(reading, rule, now)).unwrap_or_default();
+            Some(SignalMeasures { source, margin_ppm: rule.margin.0, missing, hosts })
+        };
+        self.signals.iter().filter_map(of).collect()
+    }
+
+    fn counted(
+        &self,
+        reading: &SignalReading,
+        rule: &SignalRule,
+        now: Timestamp,
+    ) -> Vec<SignalHost> {
+        let mut out = Vec::new();
+        for (host, class, standing) in &self.hosts {
+            let moved = match standing {
+                Standing::Moved(_) => true,
+                Standing::Waiting => false,
+                Standing::Other { .. } => continue,
+            };
+            let Ok(found) = reading.of_hosts(now, &[*host], rule.min_exposure) else { continue };
+            let Some(class) = self.classes.get(*class as usize) else { continue };
+            if let Some(Measure::Ratio { errors, requests }) = found.first().map(|f| f.measure) {
+                // Finite and not negative; the conversion saturates.
+                let (errors, requests) = (errors.round() as u64, requests.round() as u64);
+                out.push(SignalHost { host: *host, class: class.clone(), moved, errors, requests });
+            }
+        }
+        out
     }
 
     /// Whether its measurements may still be on their way.

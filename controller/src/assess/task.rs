@@ -1,5 +1,6 @@
 //! Looks at every open rollout, again and again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -11,6 +12,7 @@ use wavegate_gate::perf::ranksum::Nulls;
 use super::gather::Subject;
 use crate::clock;
 use crate::driver::DriverHandle;
+use crate::signal::Board;
 use crate::store::StoreError;
 
 /// How often it looks.
@@ -22,7 +24,7 @@ pub struct Settings {
 
 /// Starts it. It ends with the driver.
 #[must_use]
-pub fn start(driver: DriverHandle, settings: Settings) -> JoinHandle<()> {
+pub fn start(driver: DriverHandle, board: Arc<Board>, settings: Settings) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut beat = tokio::time::interval(settings.every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,7 +37,7 @@ pub fn start(driver: DriverHandle, settings: Settings) -> JoinHandle<()> {
             let Ok(subjects) = driver.look(look).await else { return };
             for subject in subjects {
                 let rollout = subject.id;
-                match one(&driver, subject, nulls).await {
+                match one(&driver, &board, subject, nulls).await {
                     Ok(kept) => nulls = kept,
                     Err(error) => {
                         // The planner goes on without: no data opens no gate.
@@ -51,6 +53,7 @@ pub fn start(driver: DriverHandle, settings: Settings) -> JoinHandle<()> {
 /// Assesses one rollout, keeps what it was made from, and tells the driver.
 async fn one(
     driver: &DriverHandle,
+    board: &Board,
     subject: Subject,
     mut nulls: Nulls,
 ) -> Result<Nulls, StoreError> {
@@ -66,9 +69,10 @@ async fn one(
             before
         }
     };
+    let readings = board.readings();
     let (rollout, now) = (subject.id, clock::now());
     let work = tokio::task::spawn_blocking(move || {
-        let evidence = subject.evidence(&before, &series, now);
+        let evidence = subject.evidence(&before, &series, &readings, now);
         let says = assess(&mut nulls, &evidence);
         (evidence, says, nulls)
     });

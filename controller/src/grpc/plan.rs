@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tonic::Status;
+use wavegate_common::signal::SignalKind;
 use wavegate_common::view::{PlanView, RolloutView};
 use wavegate_common::{Release, RolloutSpec};
 use wavegate_proto::operator::Who;
@@ -68,6 +69,13 @@ impl Api {
         let mut problems: Vec<String> = spec.problems().iter().map(ToString::to_string).collect();
         problems.extend(spec.judge.iter().flat_map(crate::assess::unknown));
         for (i, rule) in spec.signals.iter().enumerate() {
+            let kind = self.board.reading(&rule.source).map(|reading| reading.kind);
+            if matches!(kind, Some(SignalKind::Value { .. })) {
+                problems.push(format!(
+                    "signals[{i}].source: `{}` is a value; gates compare ratios of errors only",
+                    rule.source
+                ));
+            }
             if self.board.names().all(|name| name != rule.source) {
                 let look = "`wavegate signal list` shows all";
                 let more = suggestion(&rule.source, self.board.names(), look);

@@ -127,7 +127,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         baseline_every: config.baseline_every,
     };
     let every = Duration::from_millis(config.assess_every.0);
-    let assessing = assess::start(driver.clone(), assess::Settings { every });
+    let assessing = assess::start(driver.clone(), Arc::clone(&board), assess::Settings { every });
     let shelf = Shelf::open(&files.dir)?;
     let telling = incident::start(&desk, driver.clone(), files.dir.clone(), lock.is_some());
     let asking = signal::start(&board, &driver);

@@ -258,7 +258,14 @@ impl<'a> Run<'a> {
             let values = (0..metrics).map(value).collect();
             class.hosts.push(HostMeasures { host: host.host, arm, values });
         }
-        Evidence { at: self.now, seed: self.seed, rule, classes, risks: self.risks() }
+        Evidence {
+            at: self.now,
+            seed: self.seed,
+            rule,
+            classes,
+            risks: self.risks(),
+            signals: Vec::new(),
+        }
     }
 
     /// Who could have rebooted, and who did.

@@ -138,7 +138,7 @@ fn compared(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec
         .hosts
         .iter()
         .all(|host| host.wave <= wave || matches!(host.phase, HostPhase::Excluded { .. }));
-    if case.rollout.spec.judge.is_none() || last {
+    if !case.rollout.spec.is_compared() || last {
         return;
     }
     let says = input.assessments.get(&case.rollout.id);

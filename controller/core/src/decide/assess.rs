@@ -15,8 +15,8 @@ pub(super) fn compared(
     wave: u16,
     boots: Verdict,
 ) -> Verdict {
-    let Some(rule) = &work.stored.spec.judge else { return boots };
-    if matches!(boots, Verdict::Fail { .. }) || !on(Guard::Assessment) {
+    let spec = &work.stored.spec;
+    if !spec.is_compared() || matches!(boots, Verdict::Fail { .. }) || !on(Guard::Assessment) {
         return boots;
     }
     let assessment = input.assessments.get(&work.stored.id);
@@ -31,10 +31,10 @@ pub(super) fn compared(
     if boots != Verdict::Pass || !work.stored.has_hosts_after(wave) {
         return boots;
     }
-    let waited = input.now > until.after(rule.max_wait);
+    let waited = input.now > until.after(spec.patience());
     match undecided(&open, assessment) {
         Some(Verdict::Extend { missing }) if waited => {
-            let why = format!("{missing}; it has been waited for {}", rule.max_wait);
+            let why = format!("{missing}; it has been waited for {}", spec.patience());
             Verdict::Inconclusive { why }
         }
         Some(verdict) => verdict,

@@ -97,7 +97,9 @@ pub(super) fn step(
 
 /// Classes that were stopped, if hosts of theirs are all that is left to move.
 fn stopped_classes_left(work: &Work<'_>) -> Option<Vec<u32>> {
-    work.stored.spec.judge.as_ref()?;
+    if !work.stored.spec.is_compared() {
+        return None;
+    }
     let mut left = BTreeSet::new();
     for host in work.seats.iter().map(super::work::Seat::host) {
         if host.phase.is_settled() || host.phase == HostPhase::Lost {

@@ -13,6 +13,8 @@ use crate::perf::{self, Better, Call, ClassRows, HostRows, Judged, Plan, Sample,
 const NAMED: usize = 20;
 /// Share of the chance of error that reboots have where they are watched.
 const REBOOTS: f64 = 0.3;
+/// And that errors of applications have.
+const ERRORS: f64 = 0.25;
 /// Chance, over all looks, that a metric passes although it is worse by its margin.
 const MISS: f64 = 0.1;
 
@@ -34,7 +36,9 @@ pub fn assess(nulls: &mut Nulls, evidence: &Evidence) -> Assessment {
         .collect();
     let alpha = share(evidence.rule.alpha);
     let reboots = if evidence.risks.is_empty() { 0.0 } else { REBOOTS };
-    let mut judged = perf::judge_family(nulls, alpha * (1.0 - reboots), &tasks).into_iter();
+    let errors = if evidence.signals.is_empty() { 0.0 } else { ERRORS };
+    let rest = 1.0 - reboots - errors;
+    let mut judged = perf::judge_family(nulls, alpha * rest, &tasks).into_iter();
     let mut classes = Vec::new();
     for class in &evidence.classes {
         let of_class: Vec<Judged> = judged.by_ref().take(plans.len()).collect();
@@ -43,6 +47,7 @@ pub fn assess(nulls: &mut Nulls, evidence: &Evidence) -> Assessment {
         }
     }
     super::reboots::add(evidence, alpha * reboots, &mut classes);
+    super::signals::add(evidence, alpha * errors, &mut classes);
     Assessment { at: evidence.at, evidence: evidence.digest(), classes }
 }
 

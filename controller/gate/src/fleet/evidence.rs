@@ -1,7 +1,7 @@
 //! What is known of the hosts of a rollout when it is judged.
 
 use serde::{Deserialize, Serialize};
-use wavegate_common::{Digest, FailureDomain, HostClass, HostId, JudgeRule, Timestamp};
+use wavegate_common::{Digest, FailureDomain, HostClass, HostId, JudgeRule, MetricName, Timestamp};
 
 /// Which kernel a host runs, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,34 @@ pub struct HostRisk {
     pub reboots: Vec<Timestamp>,
 }
 
+/// What a source counted on one host in its window of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalHost {
+    /// Which.
+    pub host: HostId,
+    /// Its class.
+    pub class: HostClass,
+    /// Whether it runs the new kernel.
+    pub moved: bool,
+    /// What went wrong.
+    pub errors: u64,
+    /// Of so many requests.
+    pub requests: u64,
+}
+
+/// What one source says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalMeasures {
+    /// The source, as `signal/NAME`.
+    pub source: MetricName,
+    /// So many times as many errors are let through, in millionths.
+    pub margin_ppm: u64,
+    /// Why it cannot carry a verdict, if it cannot.
+    pub missing: Option<String>,
+    /// Host by host.
+    pub hosts: Vec<SignalHost>,
+}
+
 /// One class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMeasures {
@@ -80,13 +108,16 @@ pub struct Evidence {
     /// Hosts whose reboots are watched; empty if nobody watches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<HostRisk>,
+    /// What outside sources say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalMeasures>,
 }
 
 impl Evidence {
     /// Stands for everything but the time: equal evidence gives an equal assessment.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let Self { at: _, seed, rule, classes, risks } = self;
-        Digest::of(&serde_json::to_vec(&(seed, rule, classes, risks)).unwrap_or_default())
+        let Self { at: _, seed, rule, classes, risks, signals } = self;
+        Digest::of(&serde_json::to_vec(&(seed, rule, classes, risks, signals)).unwrap_or_default())
     }
 }

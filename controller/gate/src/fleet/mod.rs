@@ -7,9 +7,12 @@ mod assess;
 mod evidence;
 mod levels;
 mod reboots;
+mod signals;
 #[cfg(test)]
 mod tests;
 
 pub use assess::assess;
-pub use evidence::{Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair};
+pub use evidence::{
+    Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair, SignalHost, SignalMeasures,
+};
 pub use levels::{Readings, levels};

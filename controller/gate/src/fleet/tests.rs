@@ -3,7 +3,9 @@
 use wavegate_common::order::stable_hash;
 use wavegate_common::{HostClass, HostId, JudgeRule, Says, Timestamp, Verdict};
 
-use super::{Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair, assess};
+use super::{
+    Arm, ClassMeasures, Evidence, HostMeasures, HostRisk, Pair, SignalHost, SignalMeasures, assess,
+};
 use crate::perf::ranksum::Nulls;
 
 /// Noise of about half a per cent from a hash: the sum of four even rolls.
@@ -47,6 +49,7 @@ fn evidence(seed: u64, classes: u64, moved: u64, effect: f64) -> Evidence {
         rule,
         classes: (0..classes).map(class).collect(),
         risks: Vec::new(),
+        signals: Vec::new(),
     }
 }
 
@@ -128,6 +131,48 @@ fn a_class_that_reboots_too_often_is_stopped_and_says_who() {
         risk.reboots.clear();
     }
     assert_eq!(verdicts(&evidence), ["pass"; 3]);
+}
+
+/// Every host of three classes serves 100,000 requests; hosts of `class-1` on the new kernel have
+/// so many errors, and all others so many.
+fn errors(bad: u64, usual: u64) -> Evidence {
+    let mut evidence = evidence(6, 3, 10, 0.0);
+    let hosts = evidence.classes.iter().flat_map(|class| {
+        class.hosts.iter().map(|host| {
+            let moved = matches!(host.arm, Arm::Moved(_));
+            let errors = if moved && class.class.as_str() == "class-1" { bad } else { usual };
+            let class = class.class.clone();
+            SignalHost { host: host.host, class, moved, errors, requests: 100_000 }
+        })
+    });
+    evidence.signals = vec![SignalMeasures {
+        source: "signal/checkout".parse().unwrap(),
+        margin_ppm: 1_250_000,
+        missing: None,
+        hosts: hosts.collect(),
+    }];
+    evidence
+}
+
+#[test]
+fn errors_on_the_new_kernel_alone_stop_a_class_and_errors_everywhere_do_not() {
+    assert_eq!(verdicts(&errors(60, 3)), ["pass", "fail", "pass"]);
+    assert_eq!(verdicts(&errors(60, 60)), ["pass"; 3]);
+    assert_eq!(verdicts(&errors(0, 0)), ["pass"; 3]);
+}
+
+#[test]
+fn a_source_that_says_nothing_keeps_every_class_waiting() {
+    let mut evidence = errors(3, 3);
+    evidence.signals[0].missing = Some("the source cannot be asked: refused".to_owned());
+    let says = assess(&mut Nulls::new(), &evidence);
+    for class in &says.classes {
+        let Verdict::Extend { missing } = &class.verdict else { panic!("{class:?}") };
+        assert_eq!(missing, "signal/checkout: the source cannot be asked: refused");
+    }
+    evidence.signals[0].missing = None;
+    evidence.signals[0].hosts.retain(|host| !host.moved);
+    assert_eq!(verdicts(&evidence), ["extend"; 3]);
 }
 
 #[test]

@@ -118,5 +118,5 @@ fn only_classes_of_the_rollout_can_be_accepted() {
     plain.start(&spec(""));
     let classes = plain.rollout().classes.clone();
     let nothing = request(plain.rollout(), &Request::Accept { classes }, "bob", "so", plain.now);
-    assert!(nothing.unwrap_err().why.contains("no `judge`"));
+    assert!(nothing.unwrap_err().why.contains("nothing is compared"));
 }
