@@ -4,6 +4,7 @@
 use wavegate_common::{Alert, ControllerMessage, HostId, Millis};
 use wavegate_core::{Plan, RolloutChange, check, decide};
 
+use super::compare::assessments;
 use super::controller::{Pass, Running};
 use super::invariants::Instants;
 use super::step::{Step, Word};
@@ -84,6 +85,8 @@ impl World {
         }
         self.catch_up(at);
         let Some(controller) = self.controllers.get(at) else { return };
+        let wall = controller.wall(now);
+        self.store.assessments = assessments(self.options.seed, &self.store, wall);
         let input = controller.input(now, &self.store, &self.options.policy);
         let mut plan = decide(&input);
         self.store.forget_told(&mut plan.alerts);

@@ -8,6 +8,7 @@
 //! It deliberately has no sockets, no SQLite and no real time: the demo and the tests of the
 //! controller cover those.
 
+mod compare;
 mod controller;
 mod drive;
 mod faults;

@@ -5,6 +5,7 @@ use wavegate_common::{HostClass, HostId, PauseReason, RolloutId, RolloutPhase};
 use wavegate_core::{Proposal, Request, prepare, request};
 use wavegate_simfleet::Dice;
 
+use super::compare::{Likeness, likeness};
 use super::options::Wanted;
 use super::world::World;
 
@@ -131,6 +132,23 @@ impl World {
         class.and_then(|at| rollout.classes.get(*at as usize)).cloned().into_iter().collect()
     }
 
+    /// Classes of a rollout of which nothing can be told.
+    fn unclear(&self, id: RolloutId) -> Vec<HostClass> {
+        let Some(rollout) = self.store.rollout(id).filter(|rollout| rollout.spec.is_compared())
+        else {
+            return Vec::new();
+        };
+        let classes = rollout.classes.iter().zip(0u32..);
+        classes
+            .filter(|(class, at)| {
+                likeness(self.options.seed, rollout, class) == Likeness::Unclear
+                    && !rollout.accepted.contains_key(at)
+                    && !rollout.blocked.contains_key(at)
+            })
+            .map(|(class, _)| class.clone())
+            .collect()
+    }
+
     /// What a careful person does with everything that waits for one.
     fn tidy(&mut self) {
         let waiting: Vec<(RolloutId, RolloutPhase)> =
@@ -151,8 +169,12 @@ impl World {
                         _ => Request::Resume { retry: Vec::new() },
                     }
                 }
+                RolloutPhase::Baking { .. } => Request::Accept { classes: self.unclear(id) },
                 _ => continue,
             };
+            if matches!(&wish, Request::Accept { classes } if classes.is_empty()) {
+                continue;
+            }
             if let Err(why) = self.ask(id, &wish, "tidying up") {
                 self.say(None, || format!("operator: {wish:?} of {id} refused: {why}"));
             }

@@ -1,9 +1,10 @@
 //! What one seed chooses: how large the fleet, how bad the network, what breaks and how often.
 
+use wavegate_common::order::stable_hash;
 use wavegate_common::spec::{Bound, Budget, CanaryRule, Share, Wave};
 use wavegate_common::{
-    BootMethod, Freeze, KernelRelease, Millis, Release, ReleaseName, ReleaseSource, RollbackRule,
-    RolloutSpec,
+    BootMethod, Freeze, JudgeRule, KernelRelease, Millis, Release, ReleaseName, ReleaseSource,
+    RollbackRule, RolloutSpec,
 };
 use wavegate_core::Policy;
 use wavegate_simfleet::{Dice, KernelBehaviour, Moment, Span};
@@ -330,6 +331,10 @@ fn wanted(dice: &mut Dice, options: &Options, number: u64, selector: &str) -> Wa
     spec.holdback = Share(if dice.chance(500_000) { 10_000 } else { 0 });
     let methods = [BootMethod::Auto, BootMethod::Firmware];
     spec.method = dice.pick(&methods).copied().unwrap_or_default();
+    // From the seed alone, so that the other choices stay what they are.
+    if stable_hash(options.seed, &[u128::from(number)]).is_multiple_of(5) {
+        spec.judge = Some(JudgeRule { max_wait: Millis::mins(20), ..JudgeRule::default() });
+    }
     if dice.chance(150_000) {
         spec.rollback = RollbackRule::OnGateFailure;
     }

@@ -27,6 +27,8 @@ pub(in crate::sim) struct Instants {
 #[derive(Debug)]
 pub(in crate::sim) struct Judge {
     first: Option<Violation>,
+    /// From which it follows how releases do on classes.
+    pub(super) seed: u64,
     pub(super) policy: Policy,
     pub(super) hosts: Vec<HostFacts>,
     pub(super) by_id: BTreeMap<HostId, usize>,
@@ -52,6 +54,7 @@ impl Judge {
         Self {
             first: None,
             policy: options.policy.clone(),
+            seed: options.seed,
             by_id: ids.zip(0..).collect(),
             hosts,
             rollouts: BTreeMap::new(),

@@ -6,6 +6,7 @@ use wavegate_core::{HostChange, Plan, Rollout, RolloutChange};
 use wavegate_simfleet::Moment;
 
 use super::judge::{Instants, Judge};
+use crate::sim::compare::{Likeness, likeness};
 use crate::sim::store::Store;
 use crate::sim::world::Seat;
 
@@ -40,6 +41,7 @@ impl Judge {
             let before = self.rollouts.get(&rollout.id).and_then(|facts| facts.opened);
             let problem = self
                 .unfinished(seats, store, rollout, *wave, at)
+                .or_else(|| self.worse(rollout, *wave))
                 .or_else(|| self.too_many_harmed(rollout, *wave))
                 .or_else(|| self.too_soon(rollout, *wave, now))
                 .or_else(|| self.unheard(seats, rollout, *wave, at.planned));
@@ -76,6 +78,30 @@ impl Judge {
                 && self.has_no_reason(seats, host.host, at)
         });
         idle.map(|host| (3, format!("{} of wave {} has not begun", host.host, host.wave)))
+    }
+
+    /// A class that runs the new kernel and is worse on it, or of which that cannot be told, and
+    /// for which nobody answers.
+    fn worse(&self, rollout: &Rollout, wave: u16) -> Option<(u8, String)> {
+        if !rollout.spec.is_compared() {
+            return None;
+        }
+        let there = |class: u32| {
+            rollout.hosts.iter().any(|host| {
+                host.class == class
+                    && host.wave < wave
+                    && matches!(host.phase, HostPhase::Updated { .. })
+            })
+        };
+        let classes = rollout.classes.iter().zip(0u32..);
+        let bad = classes
+            .filter(|(_, at)| {
+                !rollout.blocked.contains_key(at) && !rollout.accepted.contains_key(at)
+            })
+            .find(|(class, at)| {
+                there(*at) && likeness(self.seed, rollout, class) != Likeness::Alike
+            });
+        bad.map(|(class, _)| (9, format!("{class} is not as good as before")))
     }
 
     /// Whether nothing is known against the release on this host, and what is stored of the host
