@@ -79,11 +79,11 @@ impl Rollout {
         self.hosts.get(at)
     }
 
-    /// Whether hosts of a later wave take part.
+    /// Whether hosts of a class are in later waves and take part.
     #[must_use]
-    pub fn has_hosts_after(&self, wave: u16) -> bool {
+    pub fn has_hosts_after(&self, class: u32, wave: u16) -> bool {
         let part = |host: &RolloutHost| !matches!(host.phase, HostPhase::Excluded { .. });
-        self.hosts.iter().any(|host| host.wave > wave && part(host))
+        self.hosts.iter().any(|host| host.class == class && host.wave > wave && part(host))
     }
 
     /// The class of a host.

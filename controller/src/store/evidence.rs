@@ -124,7 +124,7 @@ impl Store {
             .await
     }
 
-    /// What was said of a rollout last.
+    /// What was said of a rollout last; of each class, the last time that anything was said of it.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -134,14 +134,30 @@ impl Store {
     ) -> Result<Option<Assessment>, StoreError> {
         self.reader
             .run(move |conn| {
-                let body: Option<String> = conn
+                let failed = StoreError::statement("read assessments");
+                let mut statement = conn
                     .prepare_cached(
-                        "SELECT assessment FROM gate_evidence WHERE rollout = ?1
-                         ORDER BY id DESC LIMIT 1",
+                        "SELECT assessment FROM gate_evidence WHERE rollout = ?1 ORDER BY id DESC",
                     )
-                    .and_then(|mut s| s.query_row([to_sql(rollout.0)], |row| row.get(0)).optional())
-                    .map_err(StoreError::statement("read an assessment"))?;
-                body.map(|body| decode("assessment", &rollout, &body)).transpose()
+                    .map_err(&failed)?;
+                let rows = statement
+                    .query_map([to_sql(rollout.0)], |row| row.get::<_, String>(0))
+                    .map_err(&failed)?;
+                let mut newest: Option<Assessment> = None;
+                for row in rows {
+                    let body = row.map_err(&failed)?;
+                    let older: Assessment = decode("assessment", &rollout, &body)?;
+                    match &mut newest {
+                        None => newest = Some(older),
+                        Some(known) => {
+                            let news = older.classes.into_iter();
+                            let missing: Vec<_> =
+                                news.filter(|of| known.class(&of.class).is_none()).collect();
+                            known.classes.extend(missing);
+                        }
+                    }
+                }
+                Ok(newest)
             })
             .await
     }

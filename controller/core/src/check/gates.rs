@@ -133,18 +133,19 @@ fn may_pass(
 /// I9: where comparison was asked for, every class on the new kernel was compared and found as
 /// good, or a person answers for it, or it was stopped.
 fn compared(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec<Violation>) {
-    let last = case
-        .rollout
-        .hosts
-        .iter()
-        .all(|host| host.wave <= wave || matches!(host.phase, HostPhase::Excluded { .. }));
-    if !case.rollout.spec.is_compared() || last {
+    if !case.rollout.spec.is_compared() {
         return;
     }
+    // Of a class that is through nobody is left to compare with, and nobody to protect.
+    let through = |class: u32| {
+        let mut of_class = case.rollout.hosts.iter().filter(|host| host.class == class);
+        of_class.all(|h| h.wave <= wave || matches!(h.phase, HostPhase::Excluded { .. }))
+    };
     let says = input.assessments.get(&case.rollout.id);
     for (name, class) in case.rollout.classes.iter().zip(0u32..) {
-        let excused =
-            case.rollout.blocked.contains_key(&class) || case.rollout.accepted.contains_key(&class);
+        let excused = case.rollout.blocked.contains_key(&class)
+            || case.rollout.accepted.contains_key(&class)
+            || through(class);
         let there = |host: &RolloutHost| {
             host.class == class
                 && host.wave <= wave

@@ -27,11 +27,14 @@ pub(super) fn compared(
     }
     // What is measured after a boot takes time to come: the wave bakes meanwhile.
     let RolloutPhase::Baking { until, .. } = &work.phase else { return boots };
-    // Once the last host has moved there is nobody left to compare with, and nobody to protect.
-    if boots != Verdict::Pass || !work.stored.has_hosts_after(wave) {
+    if boots != Verdict::Pass {
         return boots;
     }
     let waited = input.now > until.after(spec.patience());
+    // Once its last host has moved there is nobody in a class left to compare with, and nobody to
+    // protect.
+    let open: Vec<(u32, &HostClass)> =
+        open.into_iter().filter(|(at, _)| work.stored.has_hosts_after(*at, wave)).collect();
     match undecided(&open, assessment) {
         Some(Verdict::Extend { missing }) if waited => {
             let why = format!("{missing}; it has been waited for {}", spec.patience());

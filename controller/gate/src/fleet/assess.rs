@@ -42,7 +42,8 @@ pub fn assess(nulls: &mut Nulls, evidence: &Evidence) -> Assessment {
     let mut classes = Vec::new();
     for class in &evidence.classes {
         let of_class: Vec<Judged> = judged.by_ref().take(plans.len()).collect();
-        if moved(class) > 0 {
+        // Once its last host has moved there is nobody left to compare with: what was said stands.
+        if moved(class) > 0 && moved(class) < class.hosts.len() {
             classes.push(class_says(evidence, class, &of_class));
         }
     }

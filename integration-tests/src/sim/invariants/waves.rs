@@ -93,13 +93,21 @@ impl Judge {
                     && matches!(host.phase, HostPhase::Updated { .. })
             })
         };
+        // Of a class that is through nobody is left to protect.
+        let later = |class: u32| {
+            rollout.hosts.iter().any(|host| {
+                host.class == class
+                    && host.wave >= wave
+                    && !matches!(host.phase, HostPhase::Excluded { .. })
+            })
+        };
         let classes = rollout.classes.iter().zip(0u32..);
         let bad = classes
             .filter(|(_, at)| {
                 !rollout.blocked.contains_key(at) && !rollout.accepted.contains_key(at)
             })
             .find(|(class, at)| {
-                there(*at) && likeness(self.seed, rollout, class) != Likeness::Alike
+                there(*at) && later(*at) && likeness(self.seed, rollout, class) != Likeness::Alike
             });
         bad.map(|(class, _)| (9, format!("{class} is not as good as before")))
     }
