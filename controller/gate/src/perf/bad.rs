@@ -22,6 +22,8 @@ pub(crate) struct FarOut {
     pub(crate) others: usize,
     /// Probability of so many canaries among them by chance.
     pub(crate) p: f64,
+    /// The same if as many of them as can be were canaries; it does not depend on who is one.
+    pub(crate) least_p: f64,
 }
 
 pub(crate) fn far_out(canaries: &[f64], others: &[f64]) -> FarOut {
@@ -30,7 +32,10 @@ pub(crate) fn far_out(canaries: &[f64], others: &[f64]) -> FarOut {
     let beyond = centre + (FAR * spread).max(FAR_LEAST);
     let count = |s: &[f64]| s.iter().filter(|&&v| v > beyond).count();
     let (c, o) = (count(canaries), count(others));
-    FarOut { beyond, canaries: c, others: o, p: at_least(pooled.len(), c + o, canaries.len(), c) }
+    let (all, drawn) = (pooled.len(), canaries.len());
+    let p = at_least(all, c + o, drawn, c);
+    let least_p = at_least(all, c + o, drawn, (c + o).min(drawn));
+    FarOut { beyond, canaries: c, others: o, p, least_p }
 }
 
 /// Probability that at least `seen` of `marked` among `all` are in a random `drawn`.

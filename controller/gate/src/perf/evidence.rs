@@ -1,6 +1,6 @@
 //! From the rows of a class to p-values: every test at every planned look.
 
-use super::bad::far_out;
+use super::bad::{FarOut, far_out};
 use super::eprocess::{bet, draw};
 use super::input::{Arm, ClassRows, Plan};
 use super::looks::shares;
@@ -17,6 +17,8 @@ use super::small;
 
 /// Controls from which the sequential test is taken.
 const CONTROLS_FOR_STREAM: usize = 40;
+/// Share of the error for hosts far out, where there are enough of them.
+const BAD_SHARE: f64 = 0.2;
 /// A median change for the worse below this is no finding, however sure: 0.1 %. It is what two
 /// settings differ by that nobody can tell apart in practice.
 const CHANGE_LEAST: f64 = 0.001;
@@ -55,8 +57,7 @@ pub(crate) struct Evidence<'a> {
     /// Looks that were reached, with their share of the error.
     pub(crate) looks: Vec<(usize, f64)>,
     pub(crate) tested: Vec<Tested>,
-    /// Share of the error that the test of location has, without looks.
-    pub(crate) location_share: f64,
+    shares: Shares,
 }
 
 impl<'a> Evidence<'a> {
@@ -92,14 +93,12 @@ impl<'a> Evidence<'a> {
             theta,
             looks,
             tested: Vec::new(),
-            location_share: 1.0,
+            shares: Shares::of(&scored, controls.len() + placebo.len()),
         };
-        let shares = Shares::of(&scored, evidence.others());
-        evidence.location_share = shares.location;
+        let shares = evidence.shares;
         let delta = scale.worse_by(plan.min_effect);
         for (n, share) in evidence.looks.clone() {
-            evidence.locate(nulls, n, share * shares.location, delta, family);
-            evidence.far_out(nulls, n, share * shares.bad, delta);
+            evidence.locate(nulls, n, share, delta, family);
             evidence.shapes(nulls, n, share * shares.shape, &controls, &placebo);
         }
         evidence.stream(nulls, shares.stream, delta);
@@ -121,16 +120,39 @@ impl<'a> Evidence<'a> {
         Reference::of(nulls, n, &self.controls, &self.placebo)
     }
 
-    fn locate(&mut self, nulls: &mut Nulls, n: usize, share: f64, delta: f64, family: usize) {
+    /// The share of the error that the test of location has at the look that `hosts` canaries
+    /// belong to; 0 before the first.
+    pub(crate) fn location_share(&self, hosts: usize) -> f64 {
+        let located = self.tested.iter().rev().filter(|t| t.test == Test::Location);
+        located.clone().find(|t| t.hosts <= hosts).map_or(0.0, |t| t.share)
+    }
+
+    /// The same at the last look planned, if no host is far out.
+    pub(crate) fn location_share_at_last(&self) -> f64 {
+        let last = shares(self.plan.looks.len()).last().copied().unwrap_or(0.0);
+        last * self.shares.middle
+    }
+
+    /// The tests of the middle and of hosts far out. They share by what the pooled scores are
+    /// like: chance labels do not move these, so that the split may be chosen after seeing them.
+    /// Unless enough hosts are far out for that test to speak at all, it is left nothing.
+    fn locate(&mut self, nulls: &mut Nulls, n: usize, look: f64, delta: f64, family: usize) {
         let mut scores = self.first(n);
         let reference = self.reference(nulls, n);
-        if !self.is_noticeable(&scores, &reference) {
-            self.tested.push(Tested { test: Test::Location, hosts: n, p: 1.0, share });
-            return;
-        }
+        let noticeable = self.is_noticeable(&scores, &reference);
         scores.iter_mut().for_each(|score| *score -= delta);
-        let level = self.plan.alpha * share / family as f64;
-        let p = if small::least_p(n, reference.scores.len()) > level {
+        let alpha = self.plan.alpha / family as f64;
+        let far: FarOut = far_out(&scores, &reference.scores);
+        let share = look * BAD_SHARE;
+        let bad = if far.least_p <= alpha * share { BAD_SHARE } else { 0.0 };
+        if bad > 0.0 {
+            self.tested.push(Tested { test: Test::BadHosts, hosts: n, p: far.p, share });
+        }
+        let share = look * (self.shares.middle - bad);
+        let level = alpha * share;
+        let p = if !noticeable {
+            1.0
+        } else if small::least_p(n, reference.scores.len()) > level {
             small::upper(&scores, &reference.scores)
         } else {
             reference.upper(nulls, &scores, level)
@@ -141,14 +163,6 @@ impl<'a> Evidence<'a> {
     fn is_noticeable(&self, canaries: &[f64], reference: &Reference) -> bool {
         hodges_lehmann(canaries, &reference.scores)
             .is_some_and(|shift| shift >= self.scale.worse_by(CHANGE_LEAST))
-    }
-
-    fn far_out(&mut self, nulls: &mut Nulls, n: usize, share: f64, delta: f64) {
-        let mut scores = self.first(n);
-        scores.iter_mut().for_each(|score| *score -= delta);
-        let reference = self.reference(nulls, n);
-        let p = far_out(&scores, &reference.scores).p;
-        self.tested.push(Tested { test: Test::BadHosts, hosts: n, p, share });
     }
 
     fn shapes(
@@ -199,12 +213,12 @@ impl<'a> Evidence<'a> {
 }
 
 /// How a class's error is split over kinds of tests. What cannot be tested for want of samples or
-/// hosts costs nothing; which that is does not depend on the values.
-#[derive(Debug)]
+/// hosts costs nothing; which that is does not depend on who is a canary.
+#[derive(Debug, Clone, Copy)]
 struct Shares {
-    location: f64,
+    /// The middle, and hosts far out.
+    middle: f64,
     shape: f64,
-    bad: f64,
     stream: f64,
 }
 
@@ -213,7 +227,6 @@ impl Shares {
         let with_shape = scored.iter().filter(|s| s.shapes.is_some()).count();
         let shape = if with_shape * 2 > scored.len() { 0.2 } else { 0.0 };
         let stream = if others >= CONTROLS_FOR_STREAM { 0.03 } else { 0.0 };
-        let bad = 0.06;
-        Self { location: 1.0 - shape - stream - bad, shape, bad, stream }
+        Self { middle: 1.0 - shape - stream, shape, stream }
     }
 }

@@ -15,6 +15,8 @@ pub const FEWEST_CANARIES: usize = 3;
 pub const FEWEST_FOR_PASS: usize = 5;
 /// Controls below which nothing is ever said.
 pub const FEWEST_CONTROLS: usize = 3;
+/// Controls below which `pass` is not said: fewer do not show how far a sound host moves.
+pub const FEWEST_CONTROLS_FOR_PASS: usize = 5;
 /// Share of α, beside it, for being better beyond chance.
 const TOO_GOOD: f64 = 0.1;
 /// An improvement beyond this is believed only after a person looked at the measurement.
@@ -99,7 +101,7 @@ impl Evidence<'_> {
         let canaries = self.first(hosts);
         let reference = self.reference(nulls, hosts);
         let share = self.look_share(hosts);
-        let level = alpha * share * self.location_share;
+        let level = alpha * self.location_share(hosts);
         let shift = hodges_lehmann(&canaries, &reference.scores);
         let least = small::least_p(hosts, reference.scores.len());
         let low = if hosts >= FEWEST_CANARIES && level > 0.0 && least > level {
@@ -181,9 +183,14 @@ impl Evidence<'_> {
                 size.hosts
             ));
         }
+        let others = size.reference.scores.len();
+        if others < FEWEST_CONTROLS_FOR_PASS {
+            return Some(format!(
+                "{others} controls are too few to pass, {FEWEST_CONTROLS_FOR_PASS} are the least"
+            ));
+        }
         let percent = |harm: f64| 100.0 * self.scale.relative(harm);
         let Some(high) = size.high else {
-            let others = size.reference.scores.len();
             return Some(format!("{others} controls are too few to bound the change"));
         };
         if high >= self.scale.worse_by(self.plan.margin) {
@@ -206,9 +213,9 @@ impl Evidence<'_> {
     /// Whether not even the last look could tell anything with these controls.
     fn never(&self, nulls: &mut Nulls, alpha: f64) -> bool {
         let last = self.plan.looks.last().copied().unwrap_or(0);
-        let share = super::looks::shares(self.plan.looks.len()).last().copied().unwrap_or(0.0);
+        let share = self.location_share_at_last();
         let m = self.others();
-        nulls.cut(last, m, alpha * share * self.location_share).is_none()
+        nulls.cut(last, m, alpha * share).is_none()
             || nulls.cut(last, m, self.plan.beta * share).is_none()
     }
 
@@ -216,7 +223,7 @@ impl Evidence<'_> {
     /// reference's.
     fn detectable(&self, nulls: &mut Nulls, size: &Size, alpha: f64) -> Option<f64> {
         let (n, m) = (size.hosts, size.reference.scores.len());
-        let level = alpha * self.look_share(n) * self.location_share;
+        let level = alpha * self.location_share(n);
         let few = small::least_p(n, m) > level;
         if n < FEWEST_CANARIES || m < FEWEST_CONTROLS || level <= 0.0 {
             return None;
@@ -268,9 +275,9 @@ impl Evidence<'_> {
     fn notes(&self, alpha: f64) -> Vec<String> {
         let mut notes: Vec<String> = self.scale.says().map(str::to_owned).into_iter().collect();
         let m = self.others();
-        for &(n, share) in &self.looks {
+        for &(n, _) in &self.looks {
             let least = small::least_p(n, m);
-            if least > alpha * share * self.location_share {
+            if least > alpha * self.location_share(n) {
                 notes.push(format!(
                     "no rank test of {n} against {m} hosts says less than {least:.1e}: a t test \
                      stands in, and only if all canaries are worse than all controls"

@@ -28,7 +28,7 @@ mod tests;
 
 pub use family::{Task, judge_class, judge_family, overall};
 pub use input::{Arm, Better, ClassRows, HostRows, Plan, Sample};
-pub use judge::{FEWEST_CANARIES, FEWEST_CONTROLS, FEWEST_FOR_PASS};
+pub use judge::{FEWEST_CANARIES, FEWEST_CONTROLS, FEWEST_CONTROLS_FOR_PASS, FEWEST_FOR_PASS};
 pub use outcome::{Call, Judged, Look, Test};
 pub use quality::find_gaps;
 pub use shape::Shape;

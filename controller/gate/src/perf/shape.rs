@@ -6,8 +6,11 @@ use super::robust::{quantile, sorted};
 
 /// Samples per phase below which a host has no shape.
 const SAMPLES_LEAST: usize = 20;
-/// Samples per phase from which the tail is the 99th percentile; below, the 95th.
+/// Samples per phase from which the tail is the 99th percentile. With fewer no quantile stands for
+/// the slowest 5 %: there the tail is the mean of the slowest tenth.
 const SAMPLES_FOR_P99: usize = 100;
+/// How many parts the slowest is one of.
+const TENTH: usize = 10;
 /// A spread of nothing, in units of harm: keeps logarithms finite.
 const NO_SPREAD: f64 = 1e-6;
 
@@ -15,13 +18,14 @@ const NO_SPREAD: f64 = 1e-6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// log(p99 / p50) after against before.
+    /// log(p99 / p50) after against before; with few samples the mean of the slowest tenth stands
+    /// for p99.
     Tail,
     /// log of the interquartile range after against before.
     Spread,
     /// Share of samples above the host's p99 before, the change of the median taken out.
     Beyond,
-    /// p99 − p50 of what is left when each slot's level, and the host's before, are taken out.
+    /// The same, p99 − p50, of what is left when each slot's level, and the host's before, are taken out.
     ChangeTail,
     /// log of the interquartile range of the same.
     ChangeSpread,
@@ -46,7 +50,7 @@ impl Shape {
     #[must_use]
     pub fn says(self) -> &'static str {
         match self {
-            Self::Tail => "the tail (p99 against p50) is longer",
+            Self::Tail => "the tail (the slowest samples against the median) is longer",
             Self::Spread => "values spread wider",
             Self::Beyond => "more samples lie beyond what was usual",
             Self::ChangeTail => "the tail of slot-by-slot changes is longer",
@@ -64,11 +68,14 @@ pub(crate) fn host_shapes(before: &[f64], after: &[f64], residual: &[f64]) -> Op
     if least < SAMPLES_LEAST {
         return None;
     }
-    let top = if least >= SAMPLES_FOR_P99 { 0.99 } else { 0.95 };
+    let many = least >= SAMPLES_FOR_P99;
     let (before, after, residual) = (sorted(before), sorted(after), sorted(residual));
-    let tail = |s: &[f64]| quantile(s, top) - quantile(s, 0.5);
+    let quantile_tail = |s: &[f64], q: f64| quantile(s, q) - quantile(s, 0.5);
+    let tail = |s: &[f64]| {
+        if many { quantile_tail(s, 0.99) } else { slowest_tenth(s) - quantile(s, 0.5) }
+    };
     let spread = |s: &[f64]| (quantile(s, 0.75) - quantile(s, 0.25) + NO_SPREAD).ln();
-    let usual = tail(&before);
+    let usual = quantile_tail(&before, if many { 0.99 } else { 0.95 });
     let beyond = |s: &[f64]| {
         let bound = quantile(s, 0.5) + usual;
         (s.len() - s.partition_point(|&v| v <= bound)) as f64 / s.len() as f64
@@ -80,6 +87,13 @@ pub(crate) fn host_shapes(before: &[f64], after: &[f64], residual: &[f64]) -> Op
         tail(&residual),
         spread(&residual),
     ])
+}
+
+/// Mean of the slowest tenth of a sorted sample, at least two of them: every one of them moves it,
+/// and two that change places between phases do not.
+fn slowest_tenth(sorted: &[f64]) -> f64 {
+    let count = sorted.len().div_ceil(TENTH).max(2).min(sorted.len());
+    sorted[sorted.len() - count..].iter().sum::<f64>() / count.max(1) as f64
 }
 
 #[cfg(test)]
@@ -101,6 +115,21 @@ mod tests {
         let shapes = host_shapes(&before, &after, &residual).unwrap();
         assert!(shapes[0] > 0.5 && shapes[2] > 0.03 && shapes[3] > 0.5, "{shapes:?}");
         assert!(shapes[1].abs() < 1e-9);
+    }
+
+    #[test]
+    fn sees_the_slowest_twentieth_double_however_few_samples() {
+        for n in [20, 39, 40, 60, 99] {
+            let before = ramp(n);
+            let mut after = before.clone();
+            for value in &mut after[n - n / 20..] {
+                *value += 2.0_f64.ln();
+            }
+            let residual: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
+            let shapes = host_shapes(&before, &after, &residual).unwrap();
+            let tolerated = Shape::Tail.tolerated();
+            assert!(shapes[0] > 3.0 * tolerated && shapes[3] > 3.0 * tolerated, "{n}: {shapes:?}");
+        }
     }
 
     #[test]

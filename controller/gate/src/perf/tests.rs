@@ -138,27 +138,83 @@ fn a_fifth_of_the_hosts_being_bad_is_found() {
     assert!(judged.effect.unwrap().abs() < 0.01);
 }
 
+/// Hosts with one value before and after.
+fn hosts(arm: Arm, before: f64, after: &[f64]) -> impl Iterator<Item = HostRows> {
+    after.iter().enumerate().map(move |(i, &after)| HostRows {
+        host: format!("{arm:?}{i}"),
+        arm,
+        order: (arm == Arm::Canary).then_some(i as u64 + 1),
+        samples: vec![Sample { slot: 0, before: Some(before), after: Some(after) }],
+    })
+}
+
 #[test]
-fn a_longer_tail_is_found_where_the_median_is_silent() {
-    let mut noise = Noise::new(10);
-    let mut rows = class(&mut noise, 5, 20, 0.0);
+fn a_part_of_the_canaries_gone_bad_is_found_among_controls_that_hardly_move() {
+    // Seven of ten a hundred times worse, controls constant; a quarter half as bad again, beside
+    // controls that move by 3 %.
+    let most: Vec<f64> = (0..10).map(|i| if i * 7 % 10 < 7 { 100.0 } else { 1.0 }).collect();
+    let usual = [2.9, 3.0, 3.1];
+    let part: Vec<f64> = (0..20).map(|i| if i % 4 == 2 { 4.45 } else { usual[i % 3] }).collect();
+    for (canaries, before, controls) in [(most, 1.0, vec![1.0; 10]), (part, 3.0, usual.repeat(20))]
+    {
+        let canaries = hosts(Arm::Canary, before, &canaries);
+        let all = canaries.chain(hosts(Arm::Control, before, &controls)).collect();
+        let rows = ClassRows { class: "c".into(), slotted: false, hosts: all, faults: vec![] };
+        let judged = judge_class(&lower(), &rows);
+        assert_eq!(judged.verdict, Call::Fail, "{judged:?}");
+    }
+}
+
+#[test]
+fn few_controls_never_let_a_class_pass() {
+    let mut noise = Noise::new(16);
+    for controls in 0..FEWEST_CONTROLS_FOR_PASS {
+        for canaries in [5, 10, 20] {
+            let judged = judge_class(&lower(), &class(&mut noise, canaries, controls, 0.0));
+            assert_ne!(judged.verdict, Call::Pass, "{canaries} : {controls}: {judged:?}");
+        }
+    }
+}
+
+/// Gives every host this many samples (sd 5 %); on the first `bad` hosts every twentieth takes
+/// twice as long afterwards.
+fn sampled(noise: &mut Noise, mut rows: ClassRows, samples: u32, bad: usize) -> ClassRows {
     rows.slotted = true;
     for (i, host) in rows.hosts.iter_mut().enumerate() {
         let stands = host.samples[0].before.unwrap();
-        host.samples = (1..=200)
+        host.samples = (1..=samples)
             .map(|slot| {
                 let mut value = || Some(stands * (0.05 * noise.normal()).exp());
                 let (before, mut after) = (value(), value());
-                if i < 5 && slot % 20 == 0 {
+                if i < bad && slot % 20 == 0 {
                     after = after.map(|v| 2.0 * v);
                 }
                 Sample { slot, before, after }
             })
             .collect();
     }
-    let judged = judge_class(&lower(), &rows);
-    assert_eq!(judged.verdict, Call::Fail, "{judged:?}");
-    assert!(matches!(judged.test, Some(Test::Shape(_))), "{judged:?}");
+    rows
+}
+
+#[test]
+fn a_longer_tail_is_found_where_the_median_is_silent() {
+    let mut noise = Noise::new(10);
+    for (canaries, controls, samples) in [(5, 20, 200), (10, 15, 20), (10, 15, 40), (10, 15, 99)] {
+        let rows = class(&mut noise, canaries, controls, 0.0);
+        let judged = judge_class(&lower(), &sampled(&mut noise, rows, samples, canaries));
+        assert_eq!(judged.verdict, Call::Fail, "{samples} samples: {judged:?}");
+        assert!(matches!(judged.test, Some(Test::Shape(_))), "{judged:?}");
+    }
+}
+
+#[test]
+fn shapes_of_sound_hosts_pause_nothing() {
+    let mut noise = Noise::new(17);
+    let paused = share(200, || {
+        let rows = class(&mut noise, 10, 15, 0.0);
+        judge_class(&lower(), &sampled(&mut noise, rows, 20, 0)).verdict == Call::Fail
+    });
+    assert!(paused <= 0.03, "{paused}");
 }
 
 #[test]
