@@ -119,19 +119,38 @@ impl Draw {
     #[must_use]
     pub fn ln_ratio_given(&self, count: u64, odds: f64, from: u64) -> f64 {
         let ln_odds = odds.ln();
+        if let Some(share) = self.single()
+            && from == 0
+        {
+            return count as f64 * ln_odds - (share * (odds - 1.0)).ln_1p();
+        }
         let support = self.support();
         let range = from.max(*support.start())..=*support.end();
         let total = ln_sum_exp(range.map(|j| self.ln_probability(j) + j as f64 * ln_odds));
         count as f64 * ln_odds - total
     }
 
+    /// The chance that the one host that failed is a canary, if it is one and both arms are at
+    /// risk. Nearly every draw is of this kind and needs no sums.
+    fn single(&self) -> Option<f64> {
+        let one = self.failed == 1 && self.canaries > 0 && self.controls > 0;
+        one.then(|| self.canaries as f64 / (self.canaries + self.controls) as f64)
+    }
+
     /// Variance of the number of canaries among the failed at these odds.
     #[must_use]
     pub fn variance(&self, odds: f64) -> f64 {
+        if let Some(share) = self.single() {
+            let canary = share * odds / (share * (odds - 1.0) + 1.0);
+            return canary * (1.0 - canary);
+        }
+        let ln_odds = odds.ln();
+        // ln_ratio without its part that every count has: a sum over all counts, done once.
+        let common = self.ln_ratio(0, odds);
         let (mut mean, mut square) = (0.0, 0.0);
         for j in self.support() {
             let count = j as f64;
-            let p = (self.ln_probability(j) + self.ln_ratio(j, odds)).exp();
+            let p = (self.ln_probability(j) + count * ln_odds + common).exp();
             mean += p * count;
             square += p * count * count;
         }
