@@ -58,6 +58,8 @@ def arguments():
     parser = argparse.ArgumentParser(prog="gate-bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true",
                         help="a smoke run: a twentieth of the trials, writes no files under docs")
+    parser.add_argument("--share", type=float, default=1.0, metavar="0..1",
+                        help="that share of the trials of every cell; the page says so")
     parser.add_argument("--only", metavar="TASK", help="one task, T1 to T8; checks its bars only")
     return parser.parse_args()
 
@@ -95,14 +97,20 @@ def main():
         return 2
     kayenta_test.main()
     begun = time.monotonic()
-    scale = QUICK if options.quick else 1.0
+    if not 0 < options.share <= 1:
+        print(f"gate-bench: --share {options.share:g}: more than 0, at most 1", file=sys.stderr)
+        return 2
+    scale = QUICK if options.quick else options.share
+    load = [os.getloadavg()[1]]
     chosen = [i for i, task in enumerate(tasks()) if options.only in (None, report.task_of(task))]
     if not chosen:
         print(f"gate-bench: --only {options.only}: tasks are T1 to T8", file=sys.stderr)
         return 2
     rows, broken = collect(path, chosen, scale)
     checked = [bar for bar in bars(rows) if options.only in (None, bar.name.split()[0])]
-    result = {"quick": options.quick, "seconds": round(time.monotonic() - begun, 1),
+    load.append(os.getloadavg()[1])
+    result = {"quick": options.quick, "share": scale, "seconds": round(time.monotonic() - begun, 1),
+              "cores": os.cpu_count(), "load": load,
               "bars": [bar.as_json(options.quick) for bar in checked],
               "rows": [row.as_json() for row in rows], "broken": broken, "rollouts": simulated()}
     out = os.path.join(wavegate.ROOT, "target", "gate-bench.json")

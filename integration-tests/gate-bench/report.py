@@ -124,8 +124,20 @@ def rollouts(result):
                                        for k, v in result.items() if isinstance(v, (int, float, str))])
 
 
+def run(result):
+    """How the figures were made: a reader must know how much of the benchmark ran, and beside what."""
+    if not result["rows"]:
+        return ""
+    trials = sum(row["judges"]["wavegate"]["trials"] for row in result["rows"])
+    share = "every trial" if result["share"] == 1 else f"{100 * result['share']:g} % of the trials of each cell, at least 20"
+    before, after = result["load"]
+    return (f"This run: {share}; {trials} trials judged by wavegate, all peers included in\n"
+            f"{result['seconds'] / 60:.0f} min on {result['cores']} cores, two processes; load average {before:.1f} before and "
+            f"{after:.1f} at the end.\n")
+
+
 def write(result, path):
-    text = [INTRO, "## Bars", "", bars_table(result["bars"]) if result["rows"] else "Not run yet.", ""]
+    text = [INTRO, run(result), "## Bars", "", bars_table(result["bars"]) if result["rows"] else "Not run yet.", ""]
     for task, title in TITLES.items():
         rows = [row for row in result["rows"] if row["task"] == task]
         if not rows:
