@@ -1,6 +1,6 @@
 //! From the rows of a class to p-values: every test at every planned look.
 
-use super::bad::{FarOut, far_out};
+use super::bad::far_out;
 use super::eprocess::{bet, draw};
 use super::input::{Arm, ClassRows, Plan};
 use super::looks::shares;
@@ -123,8 +123,8 @@ impl<'a> Evidence<'a> {
     /// The share of the error that the test of location has at the look that `hosts` canaries
     /// belong to; 0 before the first.
     pub(crate) fn location_share(&self, hosts: usize) -> f64 {
-        let located = self.tested.iter().rev().filter(|t| t.test == Test::Location);
-        located.clone().find(|t| t.hosts <= hosts).map_or(0.0, |t| t.share)
+        let mut latest = self.tested.iter().rev().filter(|t| t.test == Test::Location);
+        latest.find(|t| t.hosts <= hosts).map_or(0.0, |t| t.share)
     }
 
     /// The same at the last look planned, if no host is far out.
@@ -142,13 +142,10 @@ impl<'a> Evidence<'a> {
         let noticeable = self.is_noticeable(&scores, &reference);
         scores.iter_mut().for_each(|score| *score -= delta);
         let alpha = self.plan.alpha / family as f64;
-        let far: FarOut = far_out(&scores, &reference.scores);
-        let share = look * BAD_SHARE;
-        let bad = if far.least_p <= alpha * share { BAD_SHARE } else { 0.0 };
-        if bad > 0.0 {
-            self.tested.push(Tested { test: Test::BadHosts, hosts: n, p: far.p, share });
-        }
-        let share = look * (self.shares.middle - bad);
+        let far = far_out(&scores, &reference.scores);
+        let bad_share = look * BAD_SHARE;
+        let speaks = far.least_p <= alpha * bad_share;
+        let share = look * self.shares.middle - if speaks { bad_share } else { 0.0 };
         let level = alpha * share;
         let p = if !noticeable {
             1.0
@@ -158,6 +155,9 @@ impl<'a> Evidence<'a> {
             reference.upper(nulls, &scores, level)
         };
         self.tested.push(Tested { test: Test::Location, hosts: n, p, share });
+        if speaks {
+            self.tested.push(Tested { test: Test::BadHosts, hosts: n, p: far.p, share: bad_share });
+        }
     }
 
     fn is_noticeable(&self, canaries: &[f64], reference: &Reference) -> bool {
