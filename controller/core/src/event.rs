@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use wavegate_common::{
-    BootId, Direction, ExcludeReason, FailReason, FailStep, HostClass, HostId, KernelRelease,
-    OpenOrder, RolloutId, RolloutPhase, Timestamp,
+    BootId, Digest, Direction, ExcludeReason, FailReason, FailStep, HostClass, HostId,
+    KernelRelease, OpenOrder, RolloutId, RolloutPhase, Timestamp,
 };
 
 /// Something that happened to a rollout.
@@ -52,6 +52,16 @@ pub enum RolloutChange {
         by: String,
         /// Their words.
         reason: String,
+    },
+    /// The gate's statistics found a class as good as before at one of their looks. What comes
+    /// after that can stop the class, and need not prove it again with fewer controls.
+    ClassPassed {
+        /// Index of the class.
+        class: u32,
+        /// The class itself.
+        name: HostClass,
+        /// Digest of the evidence.
+        evidence: Digest,
     },
     /// A person answers for a class, whatever the gate's statistics say of it.
     ClassAccepted {

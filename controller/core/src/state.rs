@@ -1,6 +1,6 @@
 //! What a rollout is while it lives. It changes only through [`crate::apply`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use wavegate_common::order::host_order;
@@ -45,6 +45,9 @@ pub struct Rollout {
     pub classes: Vec<HostClass>,
     /// Classes in which nothing begins, with what went wrong there.
     pub blocked: BTreeMap<u32, String>,
+    /// Classes that comparison has found as good as before.
+    #[serde(default)]
+    pub passed: BTreeSet<u32>,
     /// Classes for which a person answers, whatever the gate's statistics say, with their words.
     #[serde(default)]
     pub accepted: BTreeMap<u32, String>,
@@ -192,6 +195,7 @@ impl KnownBad {
             RolloutChange::Host { .. }
             | RolloutChange::Moved { .. }
             | RolloutChange::FailuresAcknowledged { .. }
+            | RolloutChange::ClassPassed { .. }
             | RolloutChange::ClassAccepted { .. }
             | RolloutChange::Approved { .. } => {}
         }

@@ -134,6 +134,7 @@ fn teaches(event: &Event) -> bool {
         }
         RolloutChange::Moved { .. }
         | RolloutChange::FailuresAcknowledged { .. }
+        | RolloutChange::ClassPassed { .. }
         | RolloutChange::ClassAccepted { .. }
         | RolloutChange::Approved { .. } => false,
     }
@@ -185,6 +186,7 @@ fn summary(id: RolloutId, events: &[Event], now: Timestamp) -> audit::Entry {
             RolloutChange::Host { .. } => hosts += 1,
             RolloutChange::ClassBlocked { name, .. } => words.push(format!("blocked {name}")),
             RolloutChange::ClassCleared { name, .. } => words.push(format!("cleared {name}")),
+            RolloutChange::ClassPassed { name, .. } => words.push(format!("passed {name}")),
             RolloutChange::ClassAccepted { name, .. } => words.push(format!("accepted {name}")),
             RolloutChange::FailuresAcknowledged { .. } => {
                 words.push("failures acknowledged".to_owned());

@@ -1,6 +1,6 @@
 //! Rollouts: a header, one row per host, and what each was when it was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct Header {
     pub classes: Vec<HostClass>,
     /// Classes in which nothing begins.
     pub blocked: BTreeMap<u32, String>,
+    /// Classes that comparison has found as good as before.
+    #[serde(default)]
+    pub passed: BTreeSet<u32>,
     /// Classes for which a person answers.
     #[serde(default)]
     pub accepted: BTreeMap<u32, String>,
@@ -54,6 +57,7 @@ impl From<&Rollout> for Header {
             waves,
             classes,
             blocked,
+            passed,
             accepted,
             hosts: _,
             order: _,
@@ -69,6 +73,7 @@ impl From<&Rollout> for Header {
             waves: waves.clone(),
             classes: classes.clone(),
             blocked: blocked.clone(),
+            passed: passed.clone(),
             accepted: accepted.clone(),
         }
     }
@@ -87,6 +92,7 @@ impl Header {
             waves,
             classes,
             blocked,
+            passed,
             accepted,
         } = self;
         Rollout {
@@ -100,6 +106,7 @@ impl Header {
             waves,
             classes,
             blocked,
+            passed,
             accepted,
             hosts,
             order: Vec::new(),

@@ -32,6 +32,11 @@ fn words(change: &RolloutChange) -> (&'static str, Option<HostId>, String) {
         RolloutChange::ClassCleared { class: _, name, by, reason } => {
             ("class_cleared", None, format!("{by} lets class {name} try again: {reason}"))
         }
+        RolloutChange::ClassPassed { class: _, name, evidence } => (
+            "class_passed",
+            None,
+            format!("class {name} is as good as before (evidence {evidence})"),
+        ),
         RolloutChange::ClassAccepted { class: _, name, by, reason } => {
             ("class_accepted", None, format!("{by} answers for class {name}: {reason}"))
         }

@@ -44,6 +44,7 @@ pub(super) fn of_change(change: &RolloutChange) -> String {
         },
         RolloutChange::ClassBlocked { name, what, .. } => format!("class {name} blocked: {what}"),
         RolloutChange::ClassCleared { name, .. } => format!("class {name} cleared"),
+        RolloutChange::ClassPassed { name, .. } => format!("class {name} passed"),
         RolloutChange::ClassAccepted { name, .. } => format!("class {name} accepted"),
         RolloutChange::FailuresAcknowledged { .. } => "failures acknowledged".to_owned(),
         RolloutChange::Approved { by, .. } => format!("approved by {by}"),

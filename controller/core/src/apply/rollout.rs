@@ -65,6 +65,9 @@ pub fn apply_to(state: &mut Rollout, event: &Event) -> Result<(), IllegalTransit
                 .remove(class)
                 .ok_or_else(|| illegal("nothing is known against the class".to_owned()))?;
         }
+        RolloutChange::ClassPassed { class, .. } => {
+            state.passed.insert(*class);
+        }
         RolloutChange::ClassAccepted { class, by, reason, .. } => {
             if usize::try_from(*class).map_or(true, |at| at >= state.classes.len()) {
                 return Err(illegal("there is no such class".to_owned()));
@@ -128,6 +131,7 @@ fn describe(change: &RolloutChange) -> String {
         RolloutChange::Host { host, change } => format!("{} of host {host}", change.name()),
         RolloutChange::ClassBlocked { name, .. } => format!("blocking class {name}"),
         RolloutChange::ClassCleared { name, .. } => format!("clearing class {name}"),
+        RolloutChange::ClassPassed { name, .. } => format!("passing class {name}"),
         RolloutChange::ClassAccepted { name, .. } => format!("accepting class {name}"),
         RolloutChange::FailuresAcknowledged { .. } => "acknowledging failures".to_owned(),
         RolloutChange::Approved { .. } => "an approval".to_owned(),

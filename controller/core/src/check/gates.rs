@@ -145,6 +145,7 @@ fn compared(input: &PlanningInput<'_>, case: &Case<'_>, wave: u16, out: &mut Vec
     for (name, class) in case.rollout.classes.iter().zip(0u32..) {
         let excused = case.rollout.blocked.contains_key(&class)
             || case.rollout.accepted.contains_key(&class)
+            || case.rollout.passed.contains(&class)
             || through(class);
         let there = |host: &RolloutHost| {
             host.class == class

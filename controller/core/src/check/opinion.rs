@@ -58,6 +58,7 @@ pub fn check(input: &PlanningInput<'_>, plan: &Plan) -> Vec<Violation> {
             RolloutChange::Host { host, change } => case.changes.push((*host, change)),
             RolloutChange::ClassBlocked { .. }
             | RolloutChange::ClassCleared { .. }
+            | RolloutChange::ClassPassed { .. }
             | RolloutChange::ClassAccepted { .. }
             | RolloutChange::FailuresAcknowledged { .. }
             | RolloutChange::Approved { .. } => {}

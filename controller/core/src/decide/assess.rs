@@ -33,8 +33,12 @@ pub(super) fn compared(
     let waited = input.now > until.after(spec.patience());
     // Once its last host has moved there is nobody in a class left to compare with, and nobody to
     // protect.
-    let open: Vec<(u32, &HostClass)> =
-        open.into_iter().filter(|(at, _)| work.stored.has_hosts_after(*at, wave)).collect();
+    let open: Vec<(u32, &HostClass)> = open
+        .into_iter()
+        .filter(|(at, _)| {
+            work.stored.has_hosts_after(*at, wave) && !work.stored.passed.contains(at)
+        })
+        .collect();
     match undecided(&open, assessment) {
         Some(Verdict::Extend { missing }) if waited => {
             let why = format!("{missing}; it has been waited for {}", spec.patience());
@@ -42,6 +46,26 @@ pub(super) fn compared(
         }
         Some(verdict) => verdict,
         None => Verdict::Pass,
+    }
+}
+
+/// Classes that comparison finds as good as before: it is written down, so that the class need not
+/// prove it again with fewer controls in a later wave.
+pub(super) fn write_down(input: &PlanningInput<'_>, work: &mut Work<'_>) {
+    if !work.stored.spec.is_compared() || !on(Guard::Assessment) {
+        return;
+    }
+    let RolloutPhase::Baking { wave, .. } = work.phase else { return };
+    let Some(assessment) = input.assessments.get(&work.stored.id) else { return };
+    let passed: Vec<u32> = moved(work, wave)
+        .into_iter()
+        .filter(|(_, class)| {
+            assessment.class(class).is_some_and(|known| known.verdict == Verdict::Pass)
+        })
+        .map(|(at, _)| at)
+        .collect();
+    for class in passed {
+        work.pass_class(class, assessment.evidence);
     }
 }
 

@@ -7,7 +7,7 @@ use wavegate_common::{
     RollbackRule, RolloutHost, RolloutPhase, Scope, Timestamp, Verdict,
 };
 
-use super::assess::findings_of;
+use super::assess::{findings_of, write_down};
 use super::gate::verdict;
 use super::sight::{AHEAD, Sight};
 use super::work::Work;
@@ -25,6 +25,7 @@ pub(super) fn step(
 ) -> Option<(u16, Verdict)> {
     let wave = gate_wave(&work.phase)?;
     let says = verdict(input, work, wave);
+    write_down(input, work);
     if work.phase.open_wave().is_some()
         && let Some(left) = stopped_classes_left(work)
     {

@@ -2,8 +2,8 @@
 
 use wavegate_common::order::command_id;
 use wavegate_common::{
-    CommandId, Direction, Generation, HostRecord, HostReport, OpenOrder, OrderKind, RolloutHost,
-    RolloutPhase, Timestamp,
+    CommandId, Digest, Direction, Generation, HostRecord, HostReport, OpenOrder, OrderKind,
+    RolloutHost, RolloutPhase, Timestamp,
 };
 
 use crate::apply::{apply_phase, change_host};
@@ -115,6 +115,15 @@ impl<'a> Work<'a> {
         let Some(name) = self.stored.classes.get(class as usize).cloned() else { return };
         self.newly_blocked.push(class);
         self.push(RolloutChange::ClassBlocked { class, name, what });
+    }
+
+    /// Comparison has found a class as good as before.
+    pub(super) fn pass_class(&mut self, class: u32, evidence: Digest) {
+        if self.stored.passed.contains(&class) {
+            return;
+        }
+        let Some(name) = self.stored.classes.get(class as usize).cloned() else { return };
+        self.push(RolloutChange::ClassPassed { class, name, evidence });
     }
 
     /// Whether nothing may begin in a class.

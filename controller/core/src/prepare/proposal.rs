@@ -1,6 +1,6 @@
 //! What goes in, what comes out, and the way between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wavegate_common::{
     ExcludeReason, HostClass, HostId, HostPhase, Inventory, Release, RolloutHost, RolloutId,
@@ -163,6 +163,7 @@ pub fn prepare(proposal: &Proposal<'_>) -> Result<Prepared, PrepareError> {
         waves: shapes,
         classes,
         blocked: BTreeMap::new(),
+        passed: BTreeSet::new(),
         accepted: BTreeMap::new(),
         hosts,
         order: Vec::new(),

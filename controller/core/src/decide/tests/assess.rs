@@ -120,3 +120,20 @@ fn only_classes_of_the_rollout_can_be_accepted() {
     let nothing = request(plain.rollout(), &Request::Accept { classes }, "bob", "so", plain.now);
     assert!(nothing.unwrap_err().why.contains("nothing is compared"));
 }
+
+#[test]
+fn a_class_that_has_passed_need_not_prove_it_again_but_can_still_be_stopped() {
+    let mut fleet = fleet();
+    say(&mut fleet, &Verdict::Pass, None);
+    while !matches!(fleet.phase(), RolloutPhase::Rolling { wave: 1 }) {
+        let plan = fleet.pass();
+        fleet.obey(&plan, wavegate_common::Millis::secs(20));
+    }
+    assert_eq!(fleet.rollout().passed.len(), 3);
+    // With fewer controls than at first nothing can be shown any more.
+    let few = Verdict::Extend { missing: "3 controls are too few".to_owned() };
+    let bad = class(&fleet, "c1");
+    say(&mut fleet, &few, Some(("c1", slow(&bad))));
+    assert_eq!(fleet.run(3_000).name(), "paused");
+    assert!(fleet.rollout().blocked.len() == 1 && fleet.count("updated") >= 80);
+}
