@@ -4,8 +4,10 @@
 mod before;
 mod gather;
 mod metric;
+mod replay;
 mod task;
 
 pub use before::Before;
 pub(crate) use metric::unknown;
+pub(crate) use replay::again;
 pub use task::{Settings, start};

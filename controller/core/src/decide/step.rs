@@ -23,18 +23,30 @@ pub(super) fn step(
     work: &mut Work<'_>,
     alerts: &mut Vec<Alert>,
 ) -> Option<(u16, Verdict)> {
+    let says = advance(input, sight, work, alerts);
+    stopped(input, work, alerts);
+    says
+}
+
+fn advance(
+    input: &PlanningInput<'_>,
+    sight: &Sight<'_>,
+    work: &mut Work<'_>,
+    alerts: &mut Vec<Alert>,
+) -> Option<(u16, Verdict)> {
     let wave = gate_wave(&work.phase)?;
     let says = verdict(input, work, wave);
     write_down(input, work);
     if work.phase.open_wave().is_some()
         && let Some(left) = stopped_classes_left(work)
     {
-        pause_for(input, work, wave, &left, alerts);
+        pause_for(input, work, wave, &left);
         return Some((wave, says));
     }
     // Told as long as it lasts: who hears of alerts tells by the key what is new and what is over.
     if let RolloutPhase::Paused { reason, .. } = &work.phase
         && let PauseReason::Gate { wave, scope, .. } = reason
+        && !is_compared(reason)
     {
         alerts.push(gate_alert(work, *wave, scope, reason));
     }
@@ -42,19 +54,11 @@ pub(super) fn step(
         // What is worse in one class by comparison says nothing of the others: they go on.
         (
             RolloutPhase::Canary | RolloutPhase::Rolling { .. } | RolloutPhase::Baking { .. },
-            Verdict::Fail { scope, findings },
+            Verdict::Fail { findings, .. },
         ) if findings.iter().all(|finding| finding.metric.is_compared()) => {
             block_classes(work, &Scope::Rollout, findings);
-            match stopped_classes_left(work) {
-                Some(left) => pause_for(input, work, wave, &left, alerts),
-                None => {
-                    let reason = PauseReason::Gate {
-                        wave,
-                        scope: scope.clone(),
-                        findings: findings.clone(),
-                    };
-                    alerts.push(gate_alert(work, wave, scope, &reason));
-                }
+            if let Some(left) = stopped_classes_left(work) {
+                pause_for(input, work, wave, &left);
             }
         }
         (
@@ -114,14 +118,51 @@ fn stopped_classes_left(work: &Work<'_>) -> Option<Vec<u32>> {
     (!left.is_empty()).then(|| left.into_iter().collect())
 }
 
+/// Whether a gate closed for what comparison found, and for nothing else.
+fn is_compared(reason: &PauseReason) -> bool {
+    match reason {
+        PauseReason::Gate { findings, .. } => {
+            findings.iter().all(|finding| finding.metric.is_compared())
+        }
+        PauseReason::Operator { .. } | PauseReason::Violation { .. } => false,
+    }
+}
+
+/// One alert for each class that comparison has stopped, told as long as hosts of it wait, and the
+/// same when the rollout pauses because nobody else is left.
+fn stopped(input: &PlanningInput<'_>, work: &Work<'_>, alerts: &mut Vec<Alert>) {
+    let other_cause = match &work.phase {
+        RolloutPhase::Paused { reason, .. } => {
+            matches!(reason, PauseReason::Gate { .. }) && !is_compared(reason)
+        }
+        phase => phase.is_over(),
+    };
+    if other_cause || !work.stored.spec.is_compared() {
+        return;
+    }
+    for (name, class) in work.stored.classes.iter().zip(0u32..) {
+        let waits = |host: &RolloutHost| host.class == class && !host.phase.is_settled();
+        let some = work.seats.iter().any(|seat| waits(seat.host()));
+        if !some || !work.is_blocked(class) {
+            continue;
+        }
+        let findings = findings_of(input, work, class);
+        // As it was when the class was stopped: figures go on to move, the cause does not.
+        let found = || findings.iter().map(|f| f.evidence.as_str()).collect::<Vec<_>>().join("; ");
+        let what = work.stored.blocked.get(&class).cloned().unwrap_or_else(found);
+        alerts.push(Alert {
+            key: format!("{}/stopped/{name}", work.stored.id),
+            rollout: work.stored.id,
+            kind: AlertKind::GateClosed,
+            text: format!("rollout {} has stopped class {name}: {what}", work.stored.spec.name),
+            scope: Scope::Class(name.clone()),
+            hosts: findings.iter().flat_map(|finding| finding.hosts.iter().copied()).collect(),
+        });
+    }
+}
+
 /// Everybody else is through: a person must say what becomes of the classes that were stopped.
-fn pause_for(
-    input: &PlanningInput<'_>,
-    work: &mut Work<'_>,
-    wave: u16,
-    classes: &[u32],
-    alerts: &mut Vec<Alert>,
-) {
+fn pause_for(input: &PlanningInput<'_>, work: &mut Work<'_>, wave: u16, classes: &[u32]) {
     let findings: Vec<Finding> =
         classes.iter().flat_map(|class| findings_of(input, work, *class)).collect();
     let scope = match classes {
@@ -129,8 +170,7 @@ fn pause_for(
         _ => None,
     };
     let scope = scope.unwrap_or(Scope::Rollout);
-    let reason = PauseReason::Gate { wave, scope: scope.clone(), findings };
-    alerts.push(gate_alert(work, wave, &scope, &reason));
+    let reason = PauseReason::Gate { wave, scope, findings };
     let resume_to = Box::new(work.phase.clone());
     work.go(RolloutPhase::Paused { resume_to, reason });
 }

@@ -80,6 +80,13 @@ fn a_worse_class_stops_and_the_others_go_on() {
     };
     assert_eq!(scope, Scope::Class(bad.clone()));
     assert_eq!(findings[0].evidence, "reads take 18 % longer");
+    // It is told as long as it lasts, as one thing, before the pause and after.
+    let told =
+        |plan: &crate::Plan| plan.alerts.iter().map(|alert| alert.key.clone()).collect::<Vec<_>>();
+    let key = format!("{}/stopped/{bad}", fleet.rollout().id);
+    for _ in 0..2 {
+        assert_eq!(told(&fleet.pass()), std::slice::from_ref(&key));
+    }
     // One canary of the class had moved when it was seen; every other host is through.
     let stopped = fleet.rollout().hosts.iter().filter(|h| !h.phase.is_settled());
     assert!(stopped.clone().count() >= 35, "{}", stopped.count());
